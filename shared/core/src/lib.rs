@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+pub mod event;
+pub mod mode;
+pub mod names;
+pub mod policy;
+
+pub use mode::{Mode, Severity};
+pub use names::{
+    AccountId, Digest, EcrHost, ImageRef, NameError, Reference, Region, RegistryHost,
+    RepositoryName, RepositoryPath, Tag,
+};
