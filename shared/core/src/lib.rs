@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod decision;
 pub mod event;
 pub mod mode;
 pub mod names;

@@ -1,0 +1,101 @@
+//! What every decision has in common, whatever it decides.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Mode, NameError, RepositoryName, Tag};
+
+/// How one rule of the policy looked at one image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleOutcome {
+    /// The rule's name.
+    pub rule: String,
+    /// Whether the rule asks for anything here: a tag rule is violated, a replication rule selects.
+    pub matched: bool,
+    /// Why, as a sentence for a person.
+    pub why: String,
+    /// Whether the rule may act.
+    pub mode: Mode,
+}
+
+/// Why nothing was decided about an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum Skip {
+    /// The policy's `repositories` leave it out.
+    OutOfScope {
+        /// Which one.
+        repository: RepositoryName,
+    },
+    /// It is where quarantined images are kept.
+    Quarantine {
+        /// Which one.
+        repository: RepositoryName,
+    },
+    /// The policy's `ignore_tags` name the tag.
+    IgnoredTag {
+        /// Which one.
+        tag: Tag,
+    },
+    /// ecr-steward itself put the tag there, so that the image is kept.
+    GuardTag {
+        /// Which one.
+        tag: Tag,
+    },
+    /// The event outlived the image or its tag: the registry does not have it any more.
+    Gone,
+    /// Nothing in the policy speaks about an image without a tag.
+    Untagged,
+}
+
+impl std::fmt::Display for Skip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OutOfScope { repository } => {
+                write!(f, "{repository} is outside the policy's repositories")
+            }
+            Self::Quarantine { repository } => write!(f, "{repository} holds quarantined images"),
+            Self::IgnoredTag { tag } => write!(f, "the policy ignores the tag {tag}"),
+            Self::GuardTag { tag } => {
+                write!(f, "ecr-steward keeps the image under the guard tag {tag}")
+            }
+            Self::Gone => f.write_str("the image or its tag is no longer there"),
+            Self::Untagged => f.write_str("the image has no tag and refers to no other image"),
+        }
+    }
+}
+
+/// The tag that keeps an image whose last tag is taken away: `untagged-<first 12 hex digits>`.
+///
+/// ECR deletes an image with its last tag (`BatchDeleteImage`), so one must remain.
+///
+/// # Errors
+///
+/// None in practice: the parts are always valid.
+pub fn guard_tag(digest: &Digest) -> Result<Tag, NameError> {
+    format!("untagged-{}", digest.short()).try_into()
+}
+
+/// Whether `tag` is the guard tag of this very image.
+///
+/// Only its own digest makes a tag a guard tag: otherwise anyone could push past every rule as
+/// `untagged-something`.
+#[must_use]
+pub fn is_guard_tag(tag: &Tag, digest: &Digest) -> bool {
+    tag.as_str().strip_prefix("untagged-").is_some_and(|short| short == digest.short())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_its_own_digest_makes_a_guard_tag() {
+        let digest: Digest = format!("sha256:{}", "a1".repeat(32)).parse().unwrap();
+        let other: Digest = format!("sha256:{}", "b2".repeat(32)).parse().unwrap();
+        let guard = guard_tag(&digest).unwrap();
+        assert_eq!(guard.as_str(), "untagged-a1a1a1a1a1a1");
+        assert!(is_guard_tag(&guard, &digest));
+        assert!(!is_guard_tag(&guard, &other));
+        assert!(!is_guard_tag(&"untagged-".parse().unwrap(), &digest));
+    }
+}
