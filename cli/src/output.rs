@@ -49,7 +49,11 @@ impl Output {
             Color::Always => anstream::ColorChoice::Always.write_global(),
             Color::Never => anstream::ColorChoice::Never.write_global(),
         }
-        Self { format, closed: false, failed: None }
+        Self {
+            format,
+            closed: false,
+            failed: None,
+        }
     }
 
     /// For whom the output is.
@@ -76,14 +80,19 @@ impl Output {
             return;
         }
         let mut stdout = anstream::stdout().lock();
-        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        let written = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush());
         self.note_failure(written);
     }
 
     /// Writes the whole result as one JSON document.
     pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CliError> {
-        let mut text = serde_json::to_string_pretty(value)
-            .map_err(|source| CliError::Internal { what: "write the result as JSON", source: source.into() })?;
+        let mut text =
+            serde_json::to_string_pretty(value).map_err(|source| CliError::Internal {
+                what: "write the result as JSON",
+                source: source.into(),
+            })?;
         text.push('\n');
         self.result(&text);
         Ok(())
@@ -117,7 +126,10 @@ impl Output {
     /// Reports a result that could not be written; a reader that went away is not one.
     pub fn finish(&mut self) -> Result<(), CliError> {
         match self.failed.take() {
-            Some(source) => Err(CliError::Write { what: "standard output".to_owned(), source }),
+            Some(source) => Err(CliError::Write {
+                what: "standard output".to_owned(),
+                source,
+            }),
             None => Ok(()),
         }
     }
@@ -169,5 +181,7 @@ impl From<&CliError> for Failure {
 /// The chain of sources, outermost first, without the error itself.
 fn causes(error: &CliError) -> Vec<String> {
     let first = std::error::Error::source(error);
-    std::iter::successors(first, |cause| cause.source()).map(ToString::to_string).collect()
+    std::iter::successors(first, |cause| cause.source())
+        .map(ToString::to_string)
+        .collect()
 }

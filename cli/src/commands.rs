@@ -1,0 +1,7 @@
+//! One module per command: `run` reads, decides through pure functions, and writes the result.
+
+pub mod completions;
+pub mod copy;
+pub mod explain;
+pub mod schema;
+pub mod validate;

@@ -1,0 +1,14 @@
+//! `steward copy`.
+
+use crate::cli::CopyArgs;
+use crate::error::CliError;
+use crate::exit_code::Exit;
+use crate::output::Output;
+
+/// Runs the command.
+pub fn run(_args: &CopyArgs, _output: &mut Output) -> Result<Exit, CliError> {
+    Err(CliError::Usage {
+        message: "not in this build".into(),
+        remedy: "wait".into(),
+    })
+}
