@@ -1,0 +1,188 @@
+//! The client: what is shared by all requests to all registries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use steward_core::{ImageRef, RegistryHost, RepositoryPath};
+use url::Url;
+
+use crate::auth::{Credentials, NoCredentials, Session};
+use crate::endpoint::{Endpoint, EndpointOverrides};
+use crate::error::RegistryError;
+use crate::repository::Repository;
+use crate::retry::RetryPolicy;
+use crate::transport::{Transport, TransportSettings};
+
+/// A client of OCI registries. Cheap to clone; connections, tokens and what was learned about
+/// registries are shared by the clones.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    session: Arc<Session>,
+    transport: Transport,
+    overrides: EndpointOverrides,
+    insecure: Vec<RegistryHost>,
+    retry: RetryPolicy,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+/// Settings of a [`Client`]. The defaults are right for production.
+pub struct ClientBuilder {
+    credentials: Arc<dyn Credentials>,
+    overrides: EndpointOverrides,
+    insecure: Vec<RegistryHost>,
+    retry: RetryPolicy,
+    transport: TransportSettings,
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        Self {
+            credentials: Arc::new(NoCredentials),
+            overrides: EndpointOverrides::default(),
+            insecure: Vec::new(),
+            retry: RetryPolicy::default(),
+            transport: TransportSettings::default(),
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// Where credentials come from; without this, every registry is visited anonymously.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Arc<dyn Credentials>) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// Other addresses for some registries.
+    #[must_use]
+    pub fn endpoints(mut self, overrides: EndpointOverrides) -> Self {
+        self.overrides = overrides;
+        self
+    }
+
+    /// Registries that are spoken to over plain HTTP. Loopback addresses need not be named.
+    #[must_use]
+    pub fn insecure(mut self, hosts: impl IntoIterator<Item = RegistryHost>) -> Self {
+        self.insecure.extend(hosts);
+        self
+    }
+
+    /// How often and how patiently requests are tried again.
+    #[must_use]
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// How long a connection may take to be made; 10 s by default.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.transport.connect_timeout = timeout;
+        self
+    }
+
+    /// How long nothing may move on a connection; 60 s by default.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.transport.idle_timeout = timeout;
+        self
+    }
+
+    /// Certificates of authorities to trust besides the compiled-in public ones.
+    #[must_use]
+    pub fn root_certificates(
+        mut self,
+        roots: impl IntoIterator<Item = CertificateDer<'static>>,
+    ) -> Self {
+        self.transport.extra_roots.extend(roots);
+        self
+    }
+
+    /// A proxy for HTTPS registries. The environment is never consulted: a proxy sees every
+    /// registry's name, and it resolves names where this client's own guard against private
+    /// addresses cannot look, so it has to be chosen on purpose.
+    #[must_use]
+    pub fn https_proxy(mut self, proxy: Url) -> Self {
+        self.transport.https_proxy = Some(proxy);
+        self
+    }
+
+    /// What the client calls itself.
+    #[must_use]
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.transport.user_agent = user_agent.into();
+        self
+    }
+
+    /// Builds the client. Reads nothing from disk and opens no connection.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Setup`] where a root certificate or the user agent is malformed.
+    pub fn build(self) -> Result<Client, RegistryError> {
+        let transport = Transport::new(self.transport)?;
+        Ok(Client {
+            shared: Arc::new(Shared {
+                session: Arc::new(Session::new(self.credentials)),
+                transport,
+                overrides: self.overrides,
+                insecure: self.insecure,
+                retry: self.retry,
+            }),
+        })
+    }
+}
+
+impl Client {
+    /// Settings for a new client.
+    #[must_use]
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// A repository of a registry. Sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Setup`] where the registry's name makes no address.
+    pub fn repository(
+        &self,
+        host: &RegistryHost,
+        path: &RepositoryPath,
+    ) -> Result<Repository, RegistryError> {
+        let endpoint = Endpoint::of(host, &self.shared.overrides, &self.shared.insecure)?;
+        Ok(Repository::new(self.clone(), endpoint, path.clone()))
+    }
+
+    /// The repository that an image name speaks of.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::repository`].
+    pub fn repository_of(&self, image: &ImageRef) -> Result<Repository, RegistryError> {
+        self.repository(&image.registry, &image.repository)
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.shared.session
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.shared.transport
+    }
+
+    pub(crate) fn retry_policy(&self) -> &RetryPolicy {
+        &self.shared.retry
+    }
+}

@@ -1,0 +1,72 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use steward_core::Digest;
+
+/// A reference to a manifest or blob (OCI image specification, `descriptor.md`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    /// The type of what is referred to.
+    pub media_type: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Addresses outside the registry where the content may be had. Never followed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
+    /// Free annotations.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// The platform, for children of an index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// The kind of artifact, for referrers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+}
+
+/// What an image runs on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Platform {
+    /// Such as `amd64`.
+    #[serde(default)]
+    pub architecture: String,
+    /// Such as `linux`.
+    #[serde(default)]
+    pub os: String,
+    /// Such as `v7`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// The version of the operating system, for Windows.
+    #[serde(default, rename = "os.version", skip_serializing_if = "Option::is_none")]
+    pub os_version: Option<String>,
+}
+
+impl Descriptor {
+    /// A descriptor with the three required fields.
+    #[must_use]
+    pub fn new(media_type: impl Into<String>, digest: Digest, size: u64) -> Self {
+        Self {
+            media_type: media_type.into(),
+            digest,
+            size,
+            urls: Vec::new(),
+            annotations: BTreeMap::new(),
+            platform: None,
+            artifact_type: None,
+        }
+    }
+
+    /// Whether the content is, by its type, not meant to be in the registry: layers of Windows base
+    /// images, which are only referred to.
+    #[must_use]
+    pub fn is_nondistributable(&self) -> bool {
+        self.media_type
+            .starts_with("application/vnd.oci.image.layer.nondistributable.")
+            || self
+                .media_type
+                .starts_with("application/vnd.docker.image.rootfs.foreign.")
+    }
+}
