@@ -1,0 +1,193 @@
+use std::fmt;
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::names::RepositoryName;
+
+/// A glob over repository names: `*` and `?` stay within one path component, `**` crosses `/`.
+///
+/// `[a-z]` and `{a,b}` work as usual. `prod/**` is everything below `prod`, not `prod` itself.
+#[derive(Clone)]
+pub struct RepositoryGlob {
+    text: String,
+    matcher: Matcher,
+}
+
+/// The frequent shapes are compared as text: a policy with a hundred rules is asked for every push.
+#[derive(Clone)]
+enum Matcher {
+    All,
+    Exact,
+    /// Everything behind this prefix, which ends in `/`.
+    Below(String),
+    Glob(Box<GlobMatcher>),
+}
+
+/// A text that is not a glob over repository names.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RepositoryGlobError {
+    /// The text is empty.
+    #[error("is empty")]
+    Empty,
+    /// More than [`RepositoryGlob::MAX_LEN`] bytes.
+    #[error("is longer than {} characters", RepositoryGlob::MAX_LEN)]
+    TooLong,
+    /// A character that neither a repository name nor a glob has.
+    #[error("holds {0:?}, which no repository name has")]
+    Character(char),
+    /// A `**` that is only a part of a path component.
+    #[error("`**` must stand alone between slashes")]
+    Recursive,
+    /// An empty path component, or a slash at the start or the end.
+    #[error("has an empty path component")]
+    EmptyComponent,
+    /// The glob engine's reason.
+    #[error("is not a valid glob: {0}")]
+    Glob(String),
+}
+
+impl RepositoryGlob {
+    /// The longest glob, in bytes; an ECR repository name has at most 256.
+    pub const MAX_LEN: usize = 512;
+
+    /// Compiles a glob.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not a glob, or can never match a repository name.
+    pub fn new(text: &str) -> Result<Self, RepositoryGlobError> {
+        if text.is_empty() {
+            return Err(RepositoryGlobError::Empty);
+        }
+        if text.len() > Self::MAX_LEN {
+            return Err(RepositoryGlobError::TooLong);
+        }
+        let allowed =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/*?[]{},!^".contains(c);
+        if let Some(c) = text.chars().find(|c| !allowed(*c)) {
+            return Err(RepositoryGlobError::Character(c));
+        }
+        if text.split('/').any(str::is_empty) {
+            return Err(RepositoryGlobError::EmptyComponent);
+        }
+        // The engine would take `a**` for `a*`, which is not what its writer meant.
+        if text
+            .split(['/', '{', '}', ','])
+            .any(|part| part.contains("**") && part != "**")
+        {
+            return Err(RepositoryGlobError::Recursive);
+        }
+        let has_meta = |s: &str| s.contains(['*', '?', '[', ']', '{', '}', ',', '!', '^']);
+        let matcher = if text == "**" {
+            Matcher::All
+        } else if !has_meta(text) {
+            Matcher::Exact
+        } else if let Some(prefix) = text.strip_suffix("**").filter(|prefix| !has_meta(prefix)) {
+            Matcher::Below(prefix.to_owned())
+        } else {
+            let glob = GlobBuilder::new(text)
+                .literal_separator(true)
+                .backslash_escape(false)
+                .build()
+                .map_err(|e| RepositoryGlobError::Glob(e.kind().to_string()))?;
+            Matcher::Glob(Box::new(glob.compile_matcher()))
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            matcher,
+        })
+    }
+
+    /// Whether the glob matches the name of a repository.
+    #[must_use]
+    pub fn matches(&self, repository: &str) -> bool {
+        match &self.matcher {
+            Matcher::All => true,
+            Matcher::Exact => self.text == repository,
+            Matcher::Below(prefix) => {
+                repository.len() > prefix.len() && repository.starts_with(prefix.as_str())
+            }
+            Matcher::Glob(glob) => glob.is_match(repository),
+        }
+    }
+
+    /// The glob as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the glob matches one name only.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        matches!(self.matcher, Matcher::Exact)
+    }
+
+    /// Whether the glob needed the glob engine, which costs memory and time to compile.
+    pub(super) fn is_costly(&self) -> bool {
+        matches!(self.matcher, Matcher::Glob(_))
+    }
+}
+
+impl fmt::Debug for RepositoryGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text)
+    }
+}
+
+impl fmt::Display for RepositoryGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl PartialEq for RepositoryGlob {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for RepositoryGlob {}
+
+/// Repositories by globs: those that an `include` matches and no `exclude` does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RepositorySet {
+    /// What belongs to the set.
+    pub include: Vec<RepositoryGlob>,
+    /// What does not, although an `include` matches it.
+    pub exclude: Vec<RepositoryGlob>,
+}
+
+impl RepositorySet {
+    /// Every repository.
+    #[must_use]
+    pub fn all() -> Self {
+        let all = RepositoryGlob {
+            text: "**".to_owned(),
+            matcher: Matcher::All,
+        };
+        Self {
+            include: vec![all],
+            exclude: Vec::new(),
+        }
+    }
+
+    /// Whether a repository belongs to the set.
+    #[must_use]
+    pub fn contains(&self, repository: &RepositoryName) -> bool {
+        self.contains_path(repository.as_str())
+    }
+
+    /// As [`contains`](Self::contains), for the name of a repository outside ECR.
+    #[must_use]
+    pub fn contains_path(&self, repository: &str) -> bool {
+        self.include.iter().any(|glob| glob.matches(repository))
+            && !self.exclude.iter().any(|glob| glob.matches(repository))
+    }
+
+    /// Whether at most the literally named repositories belong to the set.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.include.iter().all(RepositoryGlob::is_exact)
+    }
+}

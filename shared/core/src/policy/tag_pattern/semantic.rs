@@ -1,0 +1,158 @@
+use std::fmt;
+
+use semver::{Version, VersionReq};
+
+use super::TagPatternError;
+
+/// A semantic version as a tag: `1.2.3`, or `v1.2.3`.
+///
+/// A tag cannot hold the `+` of build metadata, so a version has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SemverPattern {
+    range: Option<VersionReq>,
+    prerelease: bool,
+}
+
+impl Default for SemverPattern {
+    fn default() -> Self {
+        Self {
+            range: None,
+            prerelease: true,
+        }
+    }
+}
+
+impl SemverPattern {
+    /// A version in a range (`>=1, <3`; `None`: any), with or without pre-releases.
+    ///
+    /// # Errors
+    ///
+    /// When the range cannot be read.
+    pub fn new(range: Option<&str>, prerelease: bool) -> Result<Self, TagPatternError> {
+        let range = range
+            .map(|range| {
+                if range.len() > 256 {
+                    return Err(TagPatternError::TooLong);
+                }
+                VersionReq::parse(range).map_err(|e| TagPatternError::Range(e.to_string()))
+            })
+            .transpose()?;
+        Ok(Self { range, prerelease })
+    }
+
+    /// Whether a tag is such a version.
+    #[must_use]
+    pub fn matches(&self, tag: &str) -> bool {
+        let text = tag.strip_prefix('v').unwrap_or(tag);
+        // Versions begin with a digit; most tags that are none are told apart here.
+        if !text.starts_with(|c: char| c.is_ascii_digit()) {
+            return false;
+        }
+        Version::parse(text).is_ok_and(|version| self.accepts(&version))
+    }
+
+    fn accepts(&self, version: &Version) -> bool {
+        if version.pre.is_empty() {
+            return self
+                .range
+                .as_ref()
+                .is_none_or(|range| range.matches(version));
+        }
+        if !self.prerelease {
+            return false;
+        }
+        let Some(range) = &self.range else {
+            return true;
+        };
+        // A range that names a pre-release is taken exactly; another one as it is for the release
+        // that the pre-release leads to, so that `<2` leaves out `2.0.0-rc.1`.
+        if range
+            .comparators
+            .iter()
+            .any(|comparator| !comparator.pre.is_empty())
+        {
+            range.matches(version)
+        } else {
+            range.matches(&Version::new(version.major, version.minor, version.patch))
+        }
+    }
+
+    pub(super) fn describe(&self) -> String {
+        let mut text = String::from("a semantic version");
+        if let Some(range) = &self.range {
+            text.push_str(&format!(" in the range `{range}`"));
+        }
+        if !self.prerelease {
+            text.push_str(" that is not a pre-release");
+        }
+        text
+    }
+
+    /// Versions near to a text, the nearest first; the caller takes the first that matches.
+    pub(super) fn examples_near(&self, text: &str) -> Vec<String> {
+        let found = numbers(text);
+        let v = if found.is_none() || text.starts_with('v') {
+            "v"
+        } else {
+            ""
+        };
+        let mut versions = Vec::new();
+        if let Some([major, minor, patch]) = found {
+            versions.push(Version::new(major, minor, patch));
+        }
+        versions.push(Version::new(1, 2, 3));
+        for comparator in self.range.iter().flat_map(|range| &range.comparators) {
+            let (major, minor, patch) = (
+                comparator.major,
+                comparator.minor.unwrap_or(0),
+                comparator.patch.unwrap_or(0),
+            );
+            versions.push(Version::new(major, minor, patch));
+            versions.push(Version::new(major, minor, patch.saturating_add(1)));
+            versions.push(Version::new(major, minor.saturating_add(1), 0));
+            versions.push(Version::new(major.saturating_add(1), 0, 0));
+            versions.push(Version::new(major, minor.saturating_sub(1), 0));
+            versions.push(Version::new(major.saturating_sub(1), 0, 0));
+            if self.prerelease && !comparator.pre.is_empty() {
+                let mut version = Version::new(major, minor, patch);
+                version.pre = comparator.pre.clone();
+                versions.push(version);
+            }
+        }
+        versions
+            .into_iter()
+            .map(|version| format!("{v}{version}"))
+            .collect()
+    }
+}
+
+/// The first one to three numbers of a text that are joined by dots, the missing ones as 0.
+fn numbers(text: &str) -> Option<[u64; 3]> {
+    let start = text.find(|c: char| c.is_ascii_digit())?;
+    let mut numbers = [0; 3];
+    let dotted = text
+        .get(start..)?
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .next()?;
+    for (number, digits) in numbers.iter_mut().zip(dotted.split('.')) {
+        // More than 9 digits are a date or a build number, not a version.
+        if digits.is_empty() || digits.len() > 9 {
+            break;
+        }
+        *number = digits.parse().ok()?;
+    }
+    Some(numbers)
+}
+
+impl fmt::Display for SemverPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("semver")?;
+        if let Some(range) = &self.range {
+            write!(f, " {range}")?;
+        }
+        if !self.prerelease {
+            f.write_str(" without pre-releases")?;
+        }
+        Ok(())
+    }
+}

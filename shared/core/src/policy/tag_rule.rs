@@ -1,0 +1,103 @@
+use crate::mode::{Mode, Severity};
+use crate::names::{RepositoryName, Tag};
+
+use super::tag_set::accepted;
+use super::{ActionKind, Location, RepositorySet, TagPattern};
+
+/// Which tags the images of some repositories may have, and what happens to others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagRule {
+    /// The rule's name; unique among the tag rules.
+    pub name: String,
+    /// The repositories that the rule watches, within the policy's scope.
+    pub repositories: RepositorySet,
+    /// A tag must match one of these; empty: any tag that `deny` does not match.
+    pub allow: Vec<TagPattern>,
+    /// A tag may match none of these, even where `allow` matches it.
+    pub deny: Vec<TagPattern>,
+    /// What to do about a violation, each action once, in the order of execution.
+    pub on_violation: Vec<ActionKind>,
+    /// The rule's own mode; see [`effective_mode`](Self::effective_mode).
+    pub mode: Option<Mode>,
+    /// How much a violation matters.
+    pub severity: Severity,
+    /// A sentence for the pusher, added to what would be accepted.
+    pub message: Option<String>,
+    /// Where the rule stands in the policy file.
+    pub location: Location,
+}
+
+/// What a rule says to a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict<'r> {
+    /// The tag is fine.
+    Allowed {
+        /// The pattern that allows it; `None` where the rule only denies.
+        by: Option<&'r TagPattern>,
+    },
+    /// No pattern of `allow` matches.
+    NotAllowed {
+        /// What would be accepted, for a person, with an example near to the tag.
+        accepted: String,
+    },
+    /// A pattern of `deny` matches.
+    Denied {
+        /// The pattern that denies the tag.
+        by: &'r TagPattern,
+        /// What would be accepted, for a person, with an example near to the tag; `None` where
+        /// the rule only denies.
+        accepted: Option<String>,
+    },
+}
+
+impl Verdict<'_> {
+    /// Whether the tag is fine.
+    #[must_use]
+    pub const fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allowed { .. })
+    }
+
+    /// What would be accepted, where the tag was not and the rule can say so.
+    #[must_use]
+    pub fn accepted(&self) -> Option<&str> {
+        match self {
+            Self::Allowed { .. } => None,
+            Self::NotAllowed { accepted } => Some(accepted),
+            Self::Denied { accepted, .. } => accepted.as_deref(),
+        }
+    }
+}
+
+impl TagRule {
+    /// Whether the rule watches a repository. The policy's scope is a question of its own:
+    /// [`Policy::in_scope`](super::Policy::in_scope).
+    #[must_use]
+    pub fn applies_to(&self, repository: &RepositoryName) -> bool {
+        self.repositories.contains(repository)
+    }
+
+    /// What the rule says to a tag. `deny` wins over `allow`.
+    #[must_use]
+    pub fn check(&self, tag: &Tag) -> Verdict<'_> {
+        let accepted = || accepted(&self.allow, &self.deny, tag);
+        if let Some(by) = self.deny.iter().find(|pattern| pattern.matches(tag)) {
+            let accepted = (!self.allow.is_empty()).then(accepted);
+            return Verdict::Denied { by, accepted };
+        }
+        if self.allow.is_empty() {
+            return Verdict::Allowed { by: None };
+        }
+        match self.allow.iter().find(|pattern| pattern.matches(tag)) {
+            Some(by) => Verdict::Allowed { by: Some(by) },
+            None => Verdict::NotAllowed {
+                accepted: accepted(),
+            },
+        }
+    }
+
+    /// The mode in which the rule runs: its own where it has one, else the policy's.
+    #[must_use]
+    pub fn effective_mode(&self, policy: Mode) -> Mode {
+        self.mode.unwrap_or(policy)
+    }
+}
