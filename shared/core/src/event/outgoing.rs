@@ -15,6 +15,8 @@ use std::fmt;
 pub use builder::StewardEventBuilder;
 pub use size::MAX_DETAIL_BYTES;
 
+use serde::Deserialize;
+
 use super::incoming::Incoming;
 use crate::{AccountId, Digest, Mode, Region, Severity, Tag};
 
@@ -111,12 +113,6 @@ impl fmt::Display for DetailType {
     }
 }
 
-impl serde::Serialize for DetailType {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 /// One event of ecr-steward's. It serialises to the `detail` of an EventBridge event, with keys in
 /// snake case; absent fields are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,7 +156,7 @@ pub struct StewardEvent {
 }
 
 /// One rule that an image breaks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Violation {
     /// Name of the rule.
     pub rule: String,
@@ -171,7 +167,7 @@ pub struct Violation {
 }
 
 /// One thing that was done, or would be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ActionReport {
     /// `notify`, `quarantine`, `untag`, `copy` …
     pub action: String,
@@ -192,7 +188,8 @@ pub struct ActionReport {
 }
 
 /// How an action ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It was carried out.
     Done,

@@ -142,7 +142,7 @@ impl StewardEventBuilder {
         self
     }
 
-    /// A stable word for what failed.
+    /// A stable word for what failed. Without it, that of the first failed action is taken.
     pub fn error_type(mut self, error_type: impl Into<Option<String>>) -> Self {
         self.event.error_type = error_type.into();
         self
@@ -158,6 +158,9 @@ impl StewardEventBuilder {
     #[must_use]
     pub fn build(self) -> StewardEvent {
         let mut event = self.event;
+        if event.error_type.is_none() {
+            event.error_type = error_of(&event);
+        }
         if event.rule.is_empty() {
             event.rule = rules_of(&event);
         }
@@ -182,6 +185,22 @@ fn rules_of(event: &StewardEvent) -> String {
         event.detail_type.kebab().to_owned()
     } else {
         names.join(", ")
+    }
+}
+
+/// What failed, from the actions; a word that says so little is better than none where a consumer
+/// may rely on one.
+fn error_of(event: &StewardEvent) -> Option<String> {
+    let failed = event
+        .actions
+        .iter()
+        .filter(|x| x.outcome == Outcome::Failed)
+        .find_map(|x| x.error_type.clone());
+    match event.detail_type {
+        DetailType::ImageReplicationFailed | DetailType::StewardUnhealthy => {
+            Some(failed.unwrap_or_else(|| "unspecified".to_owned()))
+        }
+        _ => failed,
     }
 }
 

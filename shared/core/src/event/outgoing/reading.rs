@@ -1,8 +1,9 @@
 //! Events from JSON.
 
+use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
-use super::{ActionReport, DetailType, Outcome, StewardEvent, Violation};
+use super::{ActionReport, DetailType, Outcome, SOURCE, StewardEvent, Violation};
 use crate::event::error::EventError;
 use crate::event::reader::{Kind, Node, NonEmpty, Read};
 
@@ -100,5 +101,16 @@ impl Read for Outcome {
             .into_iter()
             .find(|x| x.as_str() == word)
             .ok_or_else(|| node.invalid(&Self::KIND))
+    }
+}
+
+impl<'de> Deserialize<'de> for DetailType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| {
+            D::Error::custom(format_args!(
+                "{name:?} is not a detail-type of {SOURCE} (expected one such as Tag Rule Violated)"
+            ))
+        })
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{ActionReport, StewardEvent, Violation};
+use super::{ActionReport, DetailType, Outcome, StewardEvent, Violation};
 
 /// A JSON object whose absent members are left out.
 #[derive(Default)]
@@ -107,7 +107,13 @@ impl Serialize for ActionReport {
     }
 }
 
-impl Serialize for super::Outcome {
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Serialize for DetailType {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
