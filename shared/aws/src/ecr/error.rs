@@ -1,0 +1,76 @@
+use steward_core::{Reference, RepositoryName};
+
+use crate::error::ServiceError;
+
+/// Why a call of ECR failed.
+#[derive(Debug, thiserror::Error)]
+pub enum EcrError {
+    /// A write names a repository that does not exist.
+    #[error("repository {repository} does not exist")]
+    RepositoryNotFound {
+        /// Its name.
+        repository: RepositoryName,
+    },
+    /// A manifest refers to layers or child manifests that the repository does not hold.
+    #[error("{repository} does not hold everything that the manifest refers to: {reason}")]
+    Incomplete {
+        /// Where.
+        repository: RepositoryName,
+        /// ECR's words.
+        reason: String,
+    },
+    /// ECR accepted the call and refused this image (`failures[]`).
+    #[error("ecr refused {operation} of {repository}:{reference}: {code}: {reason}")]
+    ImageRefused {
+        /// The operation.
+        operation: &'static str,
+        /// Where.
+        repository: RepositoryName,
+        /// Which image.
+        reference: Reference,
+        /// Such as `ImageReferencedByManifestList`.
+        code: String,
+        /// ECR's words.
+        reason: String,
+    },
+    /// ECR's answer lacks something that it always has, or has it in an impossible form.
+    #[error("ecr answered {operation} with {what}")]
+    Unreadable {
+        /// The operation.
+        operation: &'static str,
+        /// What is wrong with the answer.
+        what: String,
+    },
+    /// The call itself failed.
+    #[error(transparent)]
+    Call(#[from] ServiceError),
+}
+
+/// Failure codes of single images that pass by themselves.
+const TRANSIENT_IMAGE_FAILURES: &[&str] = &["UpstreamTooManyRequests", "UpstreamUnavailable"];
+
+impl EcrError {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::RepositoryNotFound { .. } => false,
+            // Right after a push the parts may not be visible everywhere yet.
+            Self::Incomplete { .. } | Self::Unreadable { .. } => true,
+            Self::ImageRefused { code, .. } => TRANSIENT_IMAGE_FAILURES.contains(&code.as_str()),
+            Self::Call(error) => error.is_transient(),
+        }
+    }
+
+    /// A stable word for logs, metrics and dead-letter queues.
+    #[must_use]
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::RepositoryNotFound { .. } => "ecr_repository_not_found",
+            Self::Incomplete { .. } => "ecr_image_incomplete",
+            Self::ImageRefused { .. } => "ecr_image_refused",
+            Self::Unreadable { .. } => "aws_unreadable_answer",
+            Self::Call(error) => error.error_type(),
+        }
+    }
+}

@@ -1,0 +1,524 @@
+//! The adapter over the AWS SDK.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::types::{
+    ImageDetail as SdkImageDetail, ImageFailureCode, ImageIdentifier, ImageScanningConfiguration,
+    ImageTagMutability, LayerAvailability, Tag as ResourceTag,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use base64::Engine;
+use secrecy::SecretString;
+use steward_core::{AccountId, Digest, Reference, RepositoryName, Tag};
+
+use super::{
+    CreateRepository, Ecr, EcrError, EcrToken, ImageDetail, MANIFEST_TYPES, Manifest,
+    NewRepository, PutTag, RemoveTag, RepositoryInfo, TagMutability,
+};
+use crate::error::ServiceError;
+
+/// Digests per call (service quota).
+const LAYERS_PER_CALL: usize = 100;
+
+/// One ECR registry through the AWS SDK.
+#[derive(Clone, Debug)]
+pub struct SdkEcr {
+    client: Client,
+    registry_id: Option<String>,
+}
+
+impl SdkEcr {
+    /// The caller's own registry in the configuration's Region.
+    #[must_use]
+    pub fn new(config: &aws_types::SdkConfig) -> Self {
+        Self {
+            client: Client::new(config),
+            registry_id: None,
+        }
+    }
+
+    /// The registry of `account`, which its repository policies must open to the caller.
+    #[must_use]
+    pub fn of_account(config: &aws_types::SdkConfig, account: &AccountId) -> Self {
+        Self {
+            client: Client::new(config),
+            registry_id: Some(account.as_str().to_owned()),
+        }
+    }
+
+    fn registry(&self) -> Option<String> {
+        self.registry_id.clone()
+    }
+
+    /// What the tag points at, where a write was refused because it exists.
+    async fn current_digest(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Option<Digest>, EcrError> {
+        Ok(self
+            .describe_image(repository, &Reference::Tag(tag.clone()))
+            .await?
+            .map(|x| x.digest))
+    }
+}
+
+#[async_trait]
+impl Ecr for SdkEcr {
+    async fn describe_image(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<ImageDetail>, EcrError> {
+        const OPERATION: &str = "DescribeImages";
+        let answer = self
+            .client
+            .describe_images()
+            .set_registry_id(self.registry())
+            .repository_name(repository.as_str())
+            .image_ids(identifier(reference))
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => answer
+                .image_details
+                .unwrap_or_default()
+                .into_iter()
+                .next()
+                .map(|x| image_detail(OPERATION, x))
+                .transpose(),
+            Err(error) => {
+                let error = call(OPERATION, error);
+                if error.is_code("ImageNotFoundException")
+                    || error.is_code("RepositoryNotFoundException")
+                {
+                    Ok(None)
+                } else {
+                    Err(error.into())
+                }
+            }
+        }
+    }
+
+    async fn get_manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<Manifest>, EcrError> {
+        const OPERATION: &str = "BatchGetImage";
+        let answer = self
+            .client
+            .batch_get_image()
+            .set_registry_id(self.registry())
+            .repository_name(repository.as_str())
+            .image_ids(identifier(reference))
+            .set_accepted_media_types(Some(MANIFEST_TYPES.map(str::to_owned).to_vec()))
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = call(OPERATION, error);
+                if error.is_code("RepositoryNotFoundException") {
+                    return Ok(None);
+                }
+                return Err(error.into());
+            }
+        };
+        if let Some(image) = answer.images.unwrap_or_default().into_iter().next() {
+            let digest = image.image_id.and_then(|x| x.image_digest);
+            return Ok(Some(Manifest {
+                body: image
+                    .image_manifest
+                    .ok_or_else(|| lacks(OPERATION, "a manifest"))?,
+                media_type: image
+                    .image_manifest_media_type
+                    .ok_or_else(|| lacks(OPERATION, "the manifest's media type"))?,
+                digest: digest_of(OPERATION, digest)?,
+            }));
+        }
+        match answer.failures.unwrap_or_default().into_iter().next() {
+            Some(failure) if failure.failure_code == Some(ImageFailureCode::ImageNotFound) => {
+                Ok(None)
+            }
+            Some(failure) => Err(refused(
+                OPERATION,
+                repository,
+                reference,
+                failure.failure_code.as_ref(),
+                failure.failure_reason,
+            )),
+            None => Ok(None),
+        }
+    }
+
+    async fn put_tag(
+        &self,
+        repository: &RepositoryName,
+        manifest: &Manifest,
+        tag: &Tag,
+    ) -> Result<PutTag, EcrError> {
+        const OPERATION: &str = "PutImage";
+        let answer = self
+            .client
+            .put_image()
+            .set_registry_id(self.registry())
+            .repository_name(repository.as_str())
+            .image_manifest(&manifest.body)
+            .image_manifest_media_type(&manifest.media_type)
+            .image_digest(manifest.digest.as_str())
+            .image_tag(tag.as_str())
+            .send()
+            .await;
+        let Err(error) = answer else {
+            return Ok(PutTag::Done);
+        };
+        let error = call(OPERATION, error);
+        match error.code() {
+            Some("ImageAlreadyExistsException") => Ok(PutTag::AlreadyThere),
+            Some("ImageTagAlreadyExistsException") => {
+                // Immutable repositories refuse even an identical push with this code.
+                let current = self.current_digest(repository, tag).await?;
+                if current.as_ref() == Some(&manifest.digest) {
+                    Ok(PutTag::AlreadyThere)
+                } else {
+                    Ok(PutTag::Immutable { current })
+                }
+            }
+            Some("LayersNotFoundException" | "ReferencedImagesNotFoundException") => {
+                Err(EcrError::Incomplete {
+                    repository: repository.clone(),
+                    reason: error.message().unwrap_or_default().to_owned(),
+                })
+            }
+            _ => Err(write_error(repository, error)),
+        }
+    }
+
+    async fn remove_tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<RemoveTag, EcrError> {
+        const OPERATION: &str = "BatchDeleteImage";
+        let reference = Reference::Tag(tag.clone());
+        let answer = self
+            .client
+            .batch_delete_image()
+            .set_registry_id(self.registry())
+            .repository_name(repository.as_str())
+            .image_ids(identifier(&reference))
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = call(OPERATION, error);
+                if error.is_code("RepositoryNotFoundException") {
+                    return Ok(RemoveTag::NotThere);
+                }
+                return Err(error.into());
+            }
+        };
+        // The call answers 200 even when it did nothing.
+        match answer.failures.unwrap_or_default().into_iter().next() {
+            Some(failure) if failure.failure_code == Some(ImageFailureCode::ImageNotFound) => {
+                Ok(RemoveTag::NotThere)
+            }
+            Some(failure) => Err(refused(
+                OPERATION,
+                repository,
+                &reference,
+                failure.failure_code.as_ref(),
+                failure.failure_reason,
+            )),
+            None => Ok(RemoveTag::Removed {
+                digest: answer
+                    .image_ids
+                    .unwrap_or_default()
+                    .into_iter()
+                    .find_map(|x| x.image_digest)
+                    .and_then(|x| x.parse().ok()),
+            }),
+        }
+    }
+
+    async fn repository(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Option<RepositoryInfo>, EcrError> {
+        const OPERATION: &str = "DescribeRepositories";
+        let answer = self
+            .client
+            .describe_repositories()
+            .set_registry_id(self.registry())
+            .repository_names(repository.as_str())
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = call(OPERATION, error);
+                if error.is_code("RepositoryNotFoundException") {
+                    return Ok(None);
+                }
+                return Err(error.into());
+            }
+        };
+        let Some(found) = answer.repositories.unwrap_or_default().into_iter().next() else {
+            return Ok(None);
+        };
+        Ok(Some(RepositoryInfo {
+            arn: found
+                .repository_arn
+                .ok_or_else(|| lacks(OPERATION, "the repository's ARN"))?,
+            uri: found.repository_uri.unwrap_or_default(),
+            mutability: match found.image_tag_mutability {
+                Some(ImageTagMutability::Immutable) => TagMutability::Immutable,
+                Some(ImageTagMutability::ImmutableWithExclusion) => {
+                    TagMutability::ImmutableWithExclusion
+                }
+                Some(ImageTagMutability::MutableWithExclusion) => {
+                    TagMutability::MutableWithExclusion
+                }
+                _ => TagMutability::Mutable,
+            },
+            mutability_exclusions: found
+                .image_tag_mutability_exclusion_filters
+                .unwrap_or_default()
+                .into_iter()
+                .map(|x| x.filter)
+                .collect(),
+        }))
+    }
+
+    async fn resource_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, EcrError> {
+        let answer = self
+            .client
+            .list_tags_for_resource()
+            .resource_arn(arn)
+            .send()
+            .await
+            .map_err(|x| call("ListTagsForResource", x))?;
+        Ok(answer
+            .tags
+            .unwrap_or_default()
+            .into_iter()
+            .map(|x| (x.key, x.value))
+            .collect())
+    }
+
+    async fn create_repository(
+        &self,
+        repository: &RepositoryName,
+        settings: &NewRepository,
+    ) -> Result<CreateRepository, EcrError> {
+        const OPERATION: &str = "CreateRepository";
+        let tags = settings
+            .tags
+            .iter()
+            .map(|(key, value)| {
+                ResourceTag::builder()
+                    .key(key)
+                    .value(value)
+                    .build()
+                    .map_err(|x| invalid(OPERATION, &x))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let answer = self
+            .client
+            .create_repository()
+            .set_registry_id(self.registry())
+            .repository_name(repository.as_str())
+            .image_tag_mutability(if settings.immutable {
+                ImageTagMutability::Immutable
+            } else {
+                ImageTagMutability::Mutable
+            })
+            .image_scanning_configuration(
+                ImageScanningConfiguration::builder()
+                    .scan_on_push(settings.scan_on_push)
+                    .build(),
+            )
+            .set_tags((!tags.is_empty()).then_some(tags))
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(CreateRepository::Created {
+                arn: answer
+                    .repository
+                    .and_then(|x| x.repository_arn)
+                    .ok_or_else(|| lacks(OPERATION, "the repository's ARN"))?,
+            }),
+            Err(error) => {
+                let error = call(OPERATION, error);
+                if error.is_code("RepositoryAlreadyExistsException") {
+                    Ok(CreateRepository::AlreadyThere)
+                } else {
+                    Err(error.into())
+                }
+            }
+        }
+    }
+
+    async fn authorization_token(&self) -> Result<EcrToken, EcrError> {
+        const OPERATION: &str = "GetAuthorizationToken";
+        let answer = self
+            .client
+            .get_authorization_token()
+            .send()
+            .await
+            .map_err(|x| call(OPERATION, x))?;
+        let data = answer
+            .authorization_data
+            .unwrap_or_default()
+            .into_iter()
+            .next()
+            .ok_or_else(|| lacks(OPERATION, "a token"))?;
+        let (username, password) = data
+            .authorization_token
+            .as_deref()
+            .and_then(decode_token)
+            .ok_or_else(|| lacks(OPERATION, "a token of the form base64(user:password)"))?;
+        Ok(EcrToken {
+            username,
+            password,
+            expires_at: data
+                .expires_at
+                .and_then(|x| SystemTime::try_from(x).ok())
+                .ok_or_else(|| lacks(OPERATION, "the token's end"))?,
+        })
+    }
+
+    async fn check_layers(
+        &self,
+        repository: &RepositoryName,
+        layers: &[Digest],
+    ) -> Result<BTreeSet<Digest>, EcrError> {
+        const OPERATION: &str = "BatchCheckLayerAvailability";
+        let mut available = BTreeSet::new();
+        for chunk in layers.chunks(LAYERS_PER_CALL) {
+            let answer = self
+                .client
+                .batch_check_layer_availability()
+                .set_registry_id(self.registry())
+                .repository_name(repository.as_str())
+                .set_layer_digests(Some(chunk.iter().map(|x| x.as_str().to_owned()).collect()))
+                .send()
+                .await
+                .map_err(|x| write_error(repository, call(OPERATION, x)))?;
+            for layer in answer.layers.unwrap_or_default() {
+                if layer.layer_availability == Some(LayerAvailability::Available) {
+                    available.insert(digest_of(OPERATION, layer.layer_digest)?);
+                }
+            }
+        }
+        Ok(available)
+    }
+}
+
+fn call<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> ServiceError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    ServiceError::from_sdk("ecr", operation, error)
+}
+
+/// A failed call for which a missing repository is a mistake of its own.
+fn write_error(repository: &RepositoryName, error: ServiceError) -> EcrError {
+    if error.is_code("RepositoryNotFoundException") {
+        EcrError::RepositoryNotFound {
+            repository: repository.clone(),
+        }
+    } else {
+        error.into()
+    }
+}
+
+fn invalid(operation: &'static str, error: &dyn std::error::Error) -> ServiceError {
+    ServiceError::new(
+        "ecr",
+        operation,
+        crate::error::Kind::Invalid,
+        error.to_string(),
+    )
+}
+
+fn lacks(operation: &'static str, what: &str) -> EcrError {
+    EcrError::Unreadable {
+        operation,
+        what: format!("an answer that lacks {what}"),
+    }
+}
+
+fn digest_of(operation: &'static str, digest: Option<String>) -> Result<Digest, EcrError> {
+    let digest = digest.ok_or_else(|| lacks(operation, "a digest"))?;
+    digest.parse().map_err(|error| EcrError::Unreadable {
+        operation,
+        what: format!("a digest that is none: {error}"),
+    })
+}
+
+fn refused(
+    operation: &'static str,
+    repository: &RepositoryName,
+    reference: &Reference,
+    code: Option<&ImageFailureCode>,
+    reason: Option<String>,
+) -> EcrError {
+    EcrError::ImageRefused {
+        operation,
+        repository: repository.clone(),
+        reference: reference.clone(),
+        code: code.map_or("Unknown", |x| x.as_str()).to_owned(),
+        reason: reason.unwrap_or_else(|| "no reason given".to_owned()),
+    }
+}
+
+fn identifier(reference: &Reference) -> ImageIdentifier {
+    match reference {
+        Reference::Tag(tag) => ImageIdentifier::builder().image_tag(tag.as_str()).build(),
+        Reference::Digest(digest) => ImageIdentifier::builder()
+            .image_digest(digest.as_str())
+            .build(),
+    }
+}
+
+fn image_detail(operation: &'static str, image: SdkImageDetail) -> Result<ImageDetail, EcrError> {
+    Ok(ImageDetail {
+        digest: digest_of(operation, image.image_digest)?,
+        // The API allows tags that the registry protocol does not; no rule can name those.
+        tags: image
+            .image_tags
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|x| x.parse().ok())
+            .collect(),
+        media_type: image.image_manifest_media_type,
+        artifact_type: image.artifact_media_type,
+        size: image
+            .image_size_in_bytes
+            .and_then(|x| u64::try_from(x).ok()),
+        pushed_at: image
+            .image_pushed_at
+            .and_then(|x| SystemTime::try_from(x).ok()),
+        subject: image.subject_manifest_digest.and_then(|x| x.parse().ok()),
+    })
+}
+
+fn decode_token(token: &str) -> Option<(String, SecretString)> {
+    let plain = base64::engine::general_purpose::STANDARD
+        .decode(token)
+        .ok()?;
+    let plain = String::from_utf8(plain).ok()?;
+    let (username, password) = plain.split_once(':')?;
+    Some((username.to_owned(), SecretString::from(password.to_owned())))
+}
+
+#[cfg(test)]
+mod tests;

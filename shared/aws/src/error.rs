@@ -1,0 +1,362 @@
+//! What a failed AWS call says.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// The class of a failed call; it decides whether trying again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The service asked to slow down.
+    Throttled,
+    /// The service failed on its side (a 5xx status).
+    Unavailable,
+    /// No complete answer in time.
+    Timeout,
+    /// The connection could not be made, or broke.
+    Connection,
+    /// Credentials could not be obtained, or have expired.
+    Credentials,
+    /// The answer could not be understood.
+    Unreadable,
+    /// The role may not do this.
+    Denied,
+    /// What the call names does not exist.
+    NotFound,
+    /// A quota of the account is used up.
+    Quota,
+    /// The service refuses the request itself.
+    Rejected,
+    /// The request could not be built.
+    Invalid,
+}
+
+impl Kind {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        match self {
+            Self::Throttled
+            | Self::Unavailable
+            | Self::Timeout
+            | Self::Connection
+            | Self::Credentials
+            | Self::Unreadable => true,
+            Self::Denied | Self::NotFound | Self::Quota | Self::Rejected | Self::Invalid => false,
+        }
+    }
+
+    /// A stable word for logs, metrics and dead-letter queues.
+    #[must_use]
+    pub const fn error_type(self) -> &'static str {
+        match self {
+            Self::Throttled => "aws_throttled",
+            Self::Unavailable => "aws_unavailable",
+            Self::Timeout => "aws_timeout",
+            Self::Connection => "aws_connection",
+            Self::Credentials => "aws_credentials",
+            Self::Unreadable => "aws_unreadable_answer",
+            Self::Denied => "aws_access_denied",
+            Self::NotFound => "aws_not_found",
+            Self::Quota => "aws_quota",
+            Self::Rejected => "aws_rejected",
+            Self::Invalid => "aws_invalid_request",
+        }
+    }
+}
+
+/// Codes by which services ask to slow down (AWS SDK reference guide, "retry behavior").
+const THROTTLED: &[&str] = &[
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "KMSThrottlingException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+];
+
+/// Codes for "may not".
+const DENIED: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "KMSAccessDenied",
+    "KMSAccessDeniedException",
+    "SignatureDoesNotMatch",
+    "UnauthorizedOperation",
+    "UnrecognizedClientException",
+];
+
+/// Codes for credentials that were good once.
+const EXPIRED: &[&str] = &[
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+];
+
+/// Codes for a quota that only an administrator can raise.
+const QUOTA: &[&str] = &["LimitExceededException", "TooManyTagsException"];
+
+/// A failed call of an AWS service.
+///
+/// `Display` is one fragment with service, operation, code and message. The cause of a broken
+/// connection is the `source`.
+#[derive(Debug)]
+pub struct ServiceError {
+    service: &'static str,
+    operation: &'static str,
+    kind: Kind,
+    code: Option<String>,
+    message: Option<String>,
+    request_id: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl ServiceError {
+    /// An error without an answer behind it, for adapters and fakes.
+    #[must_use]
+    pub fn new(
+        service: &'static str,
+        operation: &'static str,
+        kind: Kind,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            service,
+            operation,
+            kind,
+            code: None,
+            message: Some(message.into()),
+            request_id: None,
+            source: None,
+        }
+    }
+
+    /// Gives the error the code that the service would have sent.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// Takes what a caller may need out of an SDK error.
+    pub(crate) fn from_sdk<E>(
+        service: &'static str,
+        operation: &'static str,
+        error: SdkError<E, HttpResponse>,
+    ) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let mut built = Self {
+            service,
+            operation,
+            kind: Kind::Invalid,
+            code: None,
+            message: None,
+            request_id: None,
+            source: None,
+        };
+        match &error {
+            SdkError::ServiceError(context) => {
+                let status = context.raw().status().as_u16();
+                let answer = context.err();
+                built.kind = kind_of(answer.code(), status);
+                built.code = answer.code().map(str::to_owned);
+                built.message = answer.message().map(str::to_owned);
+                built.request_id = answer.meta().extra("aws_request_id").map(str::to_owned);
+                if built.code.is_none() {
+                    built.message = Some(format!("status {status}"));
+                }
+                return built;
+            }
+            SdkError::TimeoutError(_) => built.kind = Kind::Timeout,
+            SdkError::ResponseError(_) => built.kind = Kind::Unreadable,
+            SdkError::DispatchFailure(failure) => {
+                built.kind = if mentions_credentials(&error) {
+                    Kind::Credentials
+                } else if failure.is_timeout() {
+                    Kind::Timeout
+                } else {
+                    Kind::Connection
+                };
+            }
+            _ if mentions_credentials(&error) => built.kind = Kind::Credentials,
+            _ => {}
+        }
+        built.source = error.into_source().ok();
+        built
+    }
+
+    /// The class of the failure.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The service's own code, such as `RepositoryNotFoundException`.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The service's own message.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// Whether the code is this one.
+    #[must_use]
+    pub fn is_code(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
+    /// The operation that failed, such as `DescribeImages`.
+    #[must_use]
+    pub const fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        self.kind.is_transient()
+    }
+
+    /// A stable word for logs, metrics and dead-letter queues.
+    #[must_use]
+    pub const fn error_type(&self) -> &'static str {
+        self.kind.error_type()
+    }
+}
+
+impl fmt::Display for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            service, operation, ..
+        } = self;
+        match self.kind {
+            Kind::Throttled => write!(f, "{service} throttled {operation}")?,
+            Kind::Unavailable => write!(f, "{service} failed {operation} on its side")?,
+            Kind::Timeout => write!(f, "{service} did not answer {operation} in time")?,
+            Kind::Connection => write!(f, "no connection to {service} for {operation}")?,
+            Kind::Credentials => write!(f, "no valid credentials for {service} {operation}")?,
+            Kind::Unreadable => write!(f, "{service} answered {operation} unreadably")?,
+            Kind::Denied => write!(f, "not allowed to call {service} {operation}")?,
+            Kind::NotFound => write!(f, "{service} {operation} names something that is not there")?,
+            Kind::Quota => write!(f, "a quota of {service} refuses {operation}")?,
+            Kind::Rejected => write!(f, "{service} refused {operation}")?,
+            Kind::Invalid => write!(f, "the request for {service} {operation} is not valid")?,
+        }
+        if let Some(code) = &self.code {
+            write!(f, ": {code}")?;
+        }
+        if let Some(message) = &self.message {
+            write!(f, ": {message}")?;
+        }
+        if let Some(id) = &self.request_id {
+            write!(f, " (request {id})")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for ServiceError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source
+            .as_deref()
+            .map(|x| x as &(dyn StdError + 'static))
+    }
+}
+
+fn kind_of(code: Option<&str>, status: u16) -> Kind {
+    if let Some(code) = code {
+        if THROTTLED.contains(&code) {
+            return Kind::Throttled;
+        }
+        if EXPIRED.contains(&code) {
+            return Kind::Credentials;
+        }
+        if DENIED.contains(&code) {
+            return Kind::Denied;
+        }
+        if QUOTA.contains(&code) {
+            return Kind::Quota;
+        }
+        if code.contains("NotFound") || code.starts_with("NoSuch") {
+            return Kind::NotFound;
+        }
+    }
+    match status {
+        429 => Kind::Throttled,
+        401 | 403 => Kind::Denied,
+        404 => Kind::NotFound,
+        500.. => Kind::Unavailable,
+        _ => Kind::Rejected,
+    }
+}
+
+/// The SDK reports a failed `AssumeRole` or absent credentials as a failed dispatch of the call that
+/// wanted them; only the chain tells.
+fn mentions_credentials(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<aws_credential_types::provider::error::CredentialsError>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_statuses_decide_the_kind() {
+        for (code, status, kind) in [
+            (Some("ThrottlingException"), 400, Kind::Throttled),
+            (Some("SlowDown"), 503, Kind::Throttled),
+            (None, 429, Kind::Throttled),
+            (Some("ServerException"), 500, Kind::Unavailable),
+            (None, 503, Kind::Unavailable),
+            (Some("ExpiredTokenException"), 400, Kind::Credentials),
+            (Some("AccessDeniedException"), 400, Kind::Denied),
+            (Some("RepositoryNotFoundException"), 400, Kind::NotFound),
+            (Some("NoSuchKey"), 404, Kind::NotFound),
+            (Some("LimitExceededException"), 400, Kind::Quota),
+            (Some("InvalidParameterException"), 400, Kind::Rejected),
+        ] {
+            assert_eq!(kind_of(code, status), kind, "{code:?} {status}");
+        }
+    }
+
+    #[test]
+    fn display_names_service_operation_code_and_message_once() {
+        let error = ServiceError::new("ecr", "PutImage", Kind::Denied, "role x may not")
+            .with_code("AccessDeniedException");
+        assert_eq!(
+            error.to_string(),
+            "not allowed to call ecr PutImage: AccessDeniedException: role x may not"
+        );
+        assert!(!error.is_transient());
+        assert_eq!(error.error_type(), "aws_access_denied");
+    }
+}
