@@ -1,1 +1,8 @@
-//! TBD
+//! For tests only: the local cloud, an image builder, faults, a Lambda runtime API.
+
+pub mod cloud;
+pub mod faults;
+pub mod gateway;
+pub mod image;
+pub mod inbox;
+pub mod runtime_api;

@@ -1,0 +1,1 @@
+//! Images, indexes, referrers and artifacts for tests and the demo.
