@@ -5,12 +5,16 @@
 //! asking a policy costs little. A policy does no I/O and knows no clock: secrets stay references.
 
 mod action;
+mod decode;
+mod document;
 mod endpoint;
 mod error;
+mod loops;
 mod notification;
 mod quarantine;
 mod replication;
 mod repository_set;
+mod schema;
 mod secret;
 mod tag_pattern;
 mod tag_rule;
@@ -62,12 +66,19 @@ impl Policy {
     ///
     /// Every mistake of the policy, each with its place.
     pub fn parse(text: &str, name: &str) -> Result<Self, PolicyErrors> {
-        let _ = text;
-        Err(PolicyErrors {
+        let failed = |errors, omitted| PolicyErrors {
             name: name.to_owned(),
-            errors: Vec::new(),
-            omitted: 0,
-        })
+            errors,
+            omitted,
+        };
+        let root = document::read(text).map_err(|error| failed(vec![error], 0))?;
+        let mut decoder = decode::Decoder::default();
+        let policy = decode::policy(&mut decoder, &root);
+        let (errors, omitted) = decoder.finish();
+        match policy {
+            Some(policy) if errors.is_empty() => Ok(policy),
+            _ => Err(failed(errors, omitted)),
+        }
     }
 
     /// Whether the steward looks after a repository. A quarantine repository is always outside.
@@ -100,13 +111,12 @@ impl Policy {
     /// [`parse`](Self::parse) cannot know this registry. Who deploys or loads the policy does.
     #[must_use]
     pub fn check_home(&self, account: &AccountId, region: &Region) -> Vec<PolicyError> {
-        let _ = (account, region);
-        Vec::new()
+        loops::check_home(self, account, region)
     }
 
     /// The JSON Schema (2020-12) of the policy file, for editors.
     #[must_use]
     pub fn json_schema() -> serde_json::Value {
-        serde_json::json!({})
+        schema::schema()
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::event::{DetailType, StewardEvent};
 use crate::mode::Severity;
 
 use super::{Endpoint, HeaderSource, Location, RepositoryGlob};
@@ -66,8 +67,8 @@ pub struct Route {
 pub struct RouteMatch {
     /// Severities.
     pub severity: BTreeSet<Severity>,
-    /// Detail types, such as `Image Quarantined`.
-    pub detail_type: BTreeSet<String>,
+    /// Detail types.
+    pub detail_type: BTreeSet<DetailType>,
     /// Repositories.
     pub repositories: Vec<RepositoryGlob>,
     /// Rule names.
@@ -79,8 +80,8 @@ pub struct RouteMatch {
 pub struct RouteFacts<'e> {
     /// How much the event matters.
     pub severity: Severity,
-    /// The event's detail type, such as `Image Quarantined`.
-    pub detail_type: &'e str,
+    /// The event's detail type.
+    pub detail_type: DetailType,
     /// The repository.
     pub repository: &'e str,
     /// The rules; several are joined by `, `.
@@ -92,7 +93,7 @@ impl RouteMatch {
     #[must_use]
     pub fn matches(&self, event: RouteFacts<'_>) -> bool {
         (self.severity.is_empty() || self.severity.contains(&event.severity))
-            && (self.detail_type.is_empty() || self.detail_type.contains(event.detail_type))
+            && (self.detail_type.is_empty() || self.detail_type.contains(&event.detail_type))
             && (self.repositories.is_empty()
                 || self
                     .repositories
@@ -109,6 +110,17 @@ impl RouteMatch {
 impl Notifications {
     /// How long the same story is not told again where the policy does not say.
     pub const REPEAT_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// The names of the channels that an event goes to; see [`route_facts`](Self::route_facts).
+    #[must_use]
+    pub fn route(&self, event: &StewardEvent) -> Vec<&str> {
+        self.route_facts(RouteFacts {
+            severity: event.severity,
+            detail_type: event.detail_type,
+            repository: &event.repository,
+            rule: &event.rule,
+        })
+    }
 
     /// The names of the channels that an event goes to, each once, in the order of the routes.
     ///

@@ -13,13 +13,9 @@ use regex::bytes::{Regex, RegexBuilder};
 use crate::names::Tag;
 
 pub use calver::{CalverError, CalverScheme};
-pub use composed::PLACEHOLDERS;
 pub use semantic::SemverPattern;
 
 use composed::Composed;
-
-/// The words that stand for a kind of tag.
-pub(super) const KEYWORDS: [&str; 3] = ["semver", "calver", "git"];
 
 /// A pattern over tags.
 ///

@@ -92,6 +92,10 @@ const DEFAULTS: [&str; 9] = [
 ];
 
 impl CalverScheme {
+    /// What a valid scheme looks like.
+    pub(in super::super) const EXPECTED: &str = "words of calver.org with a year, such as \
+         `YYYY.0M.MICRO`: YYYY, YY, 0Y, MM, 0M, WW, 0W, DD, 0D, MAJOR, MINOR, MICRO, MODIFIER";
+
     /// Reads a scheme: words joined by `.`, `-` or `_`, or by nothing where the width is fixed.
     ///
     /// # Errors

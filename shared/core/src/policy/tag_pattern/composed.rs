@@ -2,9 +2,6 @@ use regex::bytes::Regex;
 
 use super::{SemverPattern, TagPatternError, calver, compile, git};
 
-/// The placeholders of a tag pattern.
-pub const PLACEHOLDERS: [&str; 3] = ["semver", "calver", "git"];
-
 /// `1.2.3` with an optional pre-release, as semver.org's own expression has it; without build
 /// metadata, because a tag cannot hold a `+`.
 const SEMVER: &str = r"(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)(?:-(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?";

@@ -1,0 +1,519 @@
+//! From nodes to the policy's types, collecting every mistake instead of stopping at the first.
+
+mod notifications;
+mod patterns;
+mod policy;
+mod replication;
+mod tag_rules;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use super::document::{Entry, Node, Value};
+use super::{Location, PolicyError, PolicyErrorKind};
+
+pub(super) use policy::policy;
+
+/// How many mistakes are kept; a file with more is not read to its end by anyone.
+const MAX_ERRORS: usize = 100;
+
+/// How many patterns and globs that need an engine a policy may hold.
+const MAX_COSTLY: usize = 1000;
+
+/// A node with the way to it.
+#[derive(Clone, Debug)]
+pub(super) struct At<'n> {
+    pub(super) node: &'n Node,
+    pub(super) path: String,
+}
+
+/// The fields of a mapping, each known and there once.
+pub(super) struct Fields<'n> {
+    pub(super) path: String,
+    pub(super) location: Location,
+    entries: Vec<&'n Entry>,
+}
+
+/// An entry of a mapping whose keys are chosen by the writer.
+pub(super) struct Named<'n> {
+    pub(super) key: &'n str,
+    pub(super) location: Location,
+    pub(super) value: At<'n>,
+}
+
+/// Collects mistakes.
+#[derive(Default)]
+pub(super) struct Decoder {
+    errors: Vec<PolicyError>,
+    omitted: usize,
+    costly: usize,
+}
+
+impl<'n> Fields<'n> {
+    /// The value of a field.
+    pub(super) fn get(&self, field: &str) -> Option<At<'n>> {
+        let entry = self.entries.iter().find(|entry| entry.key == field)?;
+        Some(At {
+            node: &entry.value,
+            path: join(&self.path, field),
+        })
+    }
+
+    /// The path of a field, there or not.
+    pub(super) fn path_of(&self, field: &str) -> String {
+        join(&self.path, field)
+    }
+}
+
+impl Decoder {
+    /// The mistakes in the order of the file, and how many were left out.
+    pub(super) fn finish(mut self) -> (Vec<PolicyError>, usize) {
+        self.errors.sort_by_key(|error| (error.line, error.column));
+        (self.errors, self.omitted)
+    }
+
+    pub(super) fn fail(
+        &mut self,
+        kind: PolicyErrorKind,
+        location: Location,
+        path: &str,
+        message: impl Into<String>,
+        expected: Option<String>,
+    ) {
+        if self.errors.len() >= MAX_ERRORS {
+            self.omitted += 1;
+            return;
+        }
+        self.errors.push(PolicyError {
+            kind,
+            line: location.line,
+            column: location.column,
+            path: path.to_owned(),
+            message: message.into(),
+            expected,
+        });
+    }
+
+    /// A mistake in the value of a node.
+    pub(super) fn invalid(&mut self, at: &At<'_>, message: impl Into<String>, expected: &str) {
+        let expected = (!expected.is_empty()).then(|| expected.to_owned());
+        self.fail(
+            PolicyErrorKind::InvalidValue,
+            at.node.location,
+            &at.path,
+            message,
+            expected,
+        );
+    }
+
+    fn wrong_type(&mut self, at: &At<'_>, expected: &str) {
+        let mut message = match &at.node.value {
+            Value::Null => "has no value".to_owned(),
+            other => format!("found {}", other.describe()),
+        };
+        if let Value::Bool(_) | Value::Number(_) = at.node.value
+            && expected.starts_with("a text")
+        {
+            message.push_str("; put it in quotes");
+        }
+        // `repository: {basename}` is a mapping with one key and no value.
+        if let Value::Map(entries) = &at.node.value
+            && let [
+                Entry {
+                    key,
+                    value:
+                        Node {
+                            value: Value::Null, ..
+                        },
+                    ..
+                },
+            ] = entries.as_slice()
+        {
+            message.push_str(&format!("; put `{{{key}}}` in quotes"));
+        }
+        let expected = Some(expected.to_owned());
+        self.fail(
+            PolicyErrorKind::WrongType,
+            at.node.location,
+            &at.path,
+            message,
+            expected,
+        );
+    }
+
+    /// A mapping with known fields.
+    pub(super) fn fields<'n>(&mut self, at: &At<'n>, known: &[&str]) -> Option<Fields<'n>> {
+        let Value::Map(entries) = &at.node.value else {
+            self.wrong_type(
+                at,
+                &format!(
+                    "a mapping with {}",
+                    one_of(known, "the field", "the fields")
+                ),
+            );
+            return None;
+        };
+        let mut kept: Vec<&Entry> = Vec::new();
+        for entry in entries {
+            let path = join(&at.path, &entry.key);
+            if let Some(first) = kept.iter().find(|kept| kept.key == entry.key) {
+                self.twice(entry, first.location, &path);
+            } else if known.contains(&entry.key.as_str()) {
+                kept.push(entry);
+            } else {
+                let mut message = format!("unknown field `{}`", shorten(&entry.key));
+                if let Some(near) = nearest(&entry.key, known) {
+                    message.push_str(&format!("; did you mean `{near}`?"));
+                }
+                let expected = Some(one_of(known, "the field", "one of the fields"));
+                self.fail(
+                    PolicyErrorKind::UnknownField,
+                    entry.location,
+                    &path,
+                    message,
+                    expected,
+                );
+            }
+        }
+        Some(Fields {
+            path: at.path.clone(),
+            location: at.node.location,
+            entries: kept,
+        })
+    }
+
+    fn twice(&mut self, entry: &Entry, first: Location, path: &str) {
+        let key = shorten(&entry.key);
+        let message = format!("`{key}` is there twice, first on line {}", first.line);
+        self.fail(
+            PolicyErrorKind::Duplicate,
+            entry.location,
+            path,
+            message,
+            None,
+        );
+    }
+
+    /// A mapping whose keys are chosen by the writer; every key once.
+    pub(super) fn named<'n>(&mut self, at: &At<'n>, max: usize, expected: &str) -> Vec<Named<'n>> {
+        let Value::Map(entries) = &at.node.value else {
+            self.wrong_type(at, expected);
+            return Vec::new();
+        };
+        if self.too_many(at, entries.len(), max) {
+            return Vec::new();
+        }
+        let mut first_seen: BTreeMap<&str, Location> = BTreeMap::new();
+        let mut kept = Vec::new();
+        for entry in entries {
+            let path = join(&at.path, &entry.key);
+            if let Some(first) = first_seen.get(entry.key.as_str()) {
+                self.twice(entry, *first, &path);
+                continue;
+            }
+            first_seen.insert(&entry.key, entry.location);
+            let value = At {
+                node: &entry.value,
+                path,
+            };
+            kept.push(Named {
+                key: &entry.key,
+                location: entry.location,
+                value,
+            });
+        }
+        kept
+    }
+
+    fn too_many(&mut self, at: &At<'_>, found: usize, max: usize) -> bool {
+        if found > max {
+            let message = format!("has {found} entries");
+            let expected = Some(format!("at most {max}"));
+            self.fail(
+                PolicyErrorKind::TooLarge,
+                at.node.location,
+                &at.path,
+                message,
+                expected,
+            );
+        }
+        found > max
+    }
+
+    /// The value of a field that must be there.
+    pub(super) fn required<'n>(
+        &mut self,
+        fields: &Fields<'n>,
+        field: &str,
+        expected: &str,
+    ) -> Option<At<'n>> {
+        let found = fields.get(field);
+        if found.is_none() {
+            let path = fields.path_of(field);
+            let expected = Some(expected.to_owned());
+            self.fail(
+                PolicyErrorKind::Missing,
+                fields.location,
+                &path,
+                format!("the field `{field}` is missing"),
+                expected,
+            );
+        }
+        found
+    }
+
+    /// A list with at least one entry.
+    pub(super) fn list<'n>(&mut self, at: &At<'n>, max: usize, expected: &str) -> Vec<At<'n>> {
+        let Value::List(nodes) = &at.node.value else {
+            self.wrong_type(at, &format!("a list of {expected}"));
+            return Vec::new();
+        };
+        if nodes.is_empty() {
+            self.invalid(
+                at,
+                "the list is empty",
+                &format!("at least one of {expected}"),
+            );
+        }
+        if self.too_many(at, nodes.len(), max) {
+            return Vec::new();
+        }
+        entries_of(at, nodes)
+    }
+
+    /// A list that may be empty.
+    pub(super) fn list_or_empty<'n>(
+        &mut self,
+        at: &At<'n>,
+        max: usize,
+        expected: &str,
+    ) -> Vec<At<'n>> {
+        match &at.node.value {
+            Value::List(nodes) if nodes.is_empty() => Vec::new(),
+            _ => self.list(at, max, expected),
+        }
+    }
+
+    /// A text that is not empty.
+    pub(super) fn text<'n>(&mut self, at: &At<'n>, expected: &str) -> Option<&'n str> {
+        match &at.node.value {
+            Value::Text(text) if text.is_empty() => {
+                self.invalid(at, "the text is empty", expected);
+                None
+            }
+            Value::Text(text) => Some(text),
+            _ => {
+                self.wrong_type(at, &format!("a text: {expected}"));
+                None
+            }
+        }
+    }
+
+    /// A text of at most `max` characters without control characters other than line breaks.
+    pub(super) fn prose(&mut self, at: &At<'_>, max: usize, expected: &str) -> Option<String> {
+        let text = self.text(at, expected)?.trim_end();
+        if text.chars().count() > max {
+            self.invalid(
+                at,
+                format!("the text is longer than {max} characters"),
+                expected,
+            );
+            return None;
+        }
+        if text.chars().any(|c| c.is_control() && c != '\n') {
+            self.invalid(at, "the text holds a control character", expected);
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// A text that a function reads; its error is a fragment that follows the text.
+    pub(super) fn parsed<T, E: Display>(
+        &mut self,
+        at: &At<'_>,
+        expected: &str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(at, expected)?;
+        match read(text) {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.invalid(at, format!("`{}` {reason}", shorten(text)), expected);
+                None
+            }
+        }
+    }
+
+    /// As [`parsed`](Self::parsed), for a text that may be a secret and is not repeated.
+    pub(super) fn parsed_secretly<T, E: Display>(
+        &mut self,
+        at: &At<'_>,
+        expected: &str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(at, expected)?;
+        match read(text) {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.invalid(at, reason.to_string(), expected);
+                None
+            }
+        }
+    }
+
+    /// One of some words.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        at: &At<'_>,
+        what: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+        let expected = one_of(&names, "", "one of");
+        let text = self.text(at, &expected)?;
+        if let Some((_, value)) = words.iter().find(|(name, _)| *name == text) {
+            return Some(*value);
+        }
+        let mut message = format!("unknown {what} `{}`", shorten(text));
+        if let Some(near) = nearest(text, &names) {
+            message.push_str(&format!("; did you mean `{near}`?"));
+        }
+        self.invalid(at, message, &expected);
+        None
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, at: &At<'_>) -> Option<bool> {
+        if let Value::Bool(value) = at.node.value {
+            return Some(value);
+        }
+        self.wrong_type(at, "`true` or `false`");
+        None
+    }
+
+    /// Counts a pattern or glob that needs an engine; whether the policy may hold it.
+    pub(super) fn afford(&mut self, at: &At<'_>) -> bool {
+        self.costly += 1;
+        if self.costly == MAX_COSTLY + 1 {
+            self.fail(
+                PolicyErrorKind::TooLarge,
+                at.node.location,
+                &at.path,
+                "the policy holds too many globs and regular expressions",
+                Some(format!(
+                    "at most {MAX_COSTLY}, not counting exact texts, `prefix/**` and `prefix*`"
+                )),
+            );
+        }
+        self.costly <= MAX_COSTLY
+    }
+
+    /// Reports names that are not among the known ones.
+    pub(super) fn known_name(
+        &mut self,
+        at: &At<'_>,
+        what: &str,
+        name: &str,
+        known: &[&str],
+    ) -> bool {
+        if known.contains(&name) {
+            return true;
+        }
+        let mut message = format!("no {what} is named `{}`", shorten(name));
+        if let Some(near) = nearest(name, known) {
+            message.push_str(&format!("; did you mean `{near}`?"));
+        }
+        let expected = match known {
+            [] => format!("a {what}, and the policy has none"),
+            _ => one_of(known, "", "one of"),
+        };
+        let expected = Some(expected);
+        self.fail(
+            PolicyErrorKind::UnknownName,
+            at.node.location,
+            &at.path,
+            message,
+            expected,
+        );
+        false
+    }
+}
+
+fn entries_of<'n>(at: &At<'n>, nodes: &'n [Node]) -> Vec<At<'n>> {
+    let path = |i| format!("{}[{i}]", at.path);
+    nodes
+        .iter()
+        .enumerate()
+        .map(|(i, node)| At {
+            node,
+            path: path(i),
+        })
+        .collect()
+}
+
+fn join(path: &str, field: &str) -> String {
+    let field = shorten(field);
+    if path.is_empty() {
+        field
+    } else {
+        format!("{path}.{field}")
+    }
+}
+
+/// A text from the file as it is shown in a message: bounded and on one line.
+fn shorten(text: &str) -> String {
+    const MAX: usize = 80;
+    let mut short: String = text
+        .chars()
+        .take(MAX)
+        .flat_map(char::escape_debug)
+        .collect();
+    // `escape_debug` also escapes quotes, which need none between backticks.
+    short = short
+        .replace("\\\"", "\"")
+        .replace("\\'", "'")
+        .replace("\\\\", "\\");
+    if text.chars().nth(MAX).is_some() {
+        short.push('…');
+    }
+    short
+}
+
+/// `` `a`, `b` or `c` `` with a word in front.
+pub(super) fn one_of(names: &[&str], one: &str, several: &str) -> String {
+    const MAX: usize = 20;
+    let mut text = String::from(if names.len() == 1 { one } else { several });
+    if !text.is_empty() {
+        text.push(' ');
+    }
+    for (i, name) in names.iter().take(MAX).enumerate() {
+        if i > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(&format!("`{}`", shorten(name)));
+    }
+    if names.len() > MAX {
+        text.push_str(", …");
+    }
+    text
+}
+
+/// The known name that a text was probably meant to be.
+fn nearest<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
+    // Longer texts are no slip of the finger, and the distance costs their product.
+    if text.len() > 64 {
+        return None;
+    }
+    let lower = text.to_lowercase().replace('-', "_");
+    known
+        .iter()
+        .map(|name| {
+            (
+                strsim::osa_distance(&lower, &name.to_lowercase().replace('-', "_")),
+                *name,
+            )
+        })
+        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}

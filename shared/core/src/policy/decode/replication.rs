@@ -1,0 +1,270 @@
+use std::collections::BTreeMap;
+
+use crate::names::{AccountId, RegistryHost};
+
+use super::super::{
+    CreateSettings, PolicyErrorKind, ReplicationRule, ReplicationTarget, RepositoryTemplate,
+    SecretRef, TagTemplate,
+};
+use super::patterns::{repository_set, tag_filter};
+use super::policy::{mode, rule_name};
+use super::{At, Decoder};
+
+const MAX_RULES: usize = 200;
+const MAX_TARGETS: usize = 50;
+
+const FIELDS: [&str; 6] = ["name", "repositories", "tags", "referrers", "to", "mode"];
+
+const TARGET_FIELDS: [&str; 7] = [
+    "registry",
+    "repository",
+    "tag",
+    "assume_role",
+    "external_id",
+    "credentials",
+    "create",
+];
+
+pub(super) const REPOSITORY_TEMPLATE: &str =
+    "a name with `{repository}`, `{basename}` or `{prefix}`, such as `dr/{repository}`";
+
+/// The list of replication rules.
+pub(super) fn replication(d: &mut Decoder, at: &At<'_>) -> Vec<ReplicationRule> {
+    let mut names = Vec::new();
+    let list = d.list_or_empty(at, MAX_RULES, "replication rules");
+    list.iter()
+        .filter_map(|at| rule(d, at, &mut names))
+        .collect()
+}
+
+fn rule(d: &mut Decoder, at: &At<'_>, names: &mut Vec<(String, usize)>) -> Option<ReplicationRule> {
+    let fields = d.fields(at, &FIELDS)?;
+    let name = rule_name(d, &fields, names);
+    let repositories = d
+        .required(
+            &fields,
+            "repositories",
+            "a list of globs, such as `[\"prod/**\"]`",
+        )
+        .and_then(|at| repository_set(d, &at));
+    let one_source = repositories
+        .as_ref()
+        .is_none_or(|set| set.is_exact() && set.include.len() < 2);
+    let mut targets: Vec<ReplicationTarget> = Vec::new();
+    if let Some(at) = d.required(
+        &fields,
+        "to",
+        "a list of targets with `registry` and `repository`",
+    ) {
+        for at in d.list(&at, MAX_TARGETS, "targets with `registry` and `repository`") {
+            let Some(target) = target(d, &at) else {
+                continue;
+            };
+            check_against_others(d, &at, &target, &targets, one_source);
+            targets.push(target);
+        }
+    }
+    Some(ReplicationRule {
+        tags: fields.get("tags").and_then(|at| tag_filter(d, &at)),
+        referrers: fields
+            .get("referrers")
+            .and_then(|at| d.boolean(&at))
+            .unwrap_or(true),
+        mode: fields.get("mode").and_then(|at| mode(d, &at)),
+        name: name?,
+        repositories: repositories?,
+        to: targets,
+        location: at.node.location,
+    })
+}
+
+fn check_against_others(
+    d: &mut Decoder,
+    at: &At<'_>,
+    target: &ReplicationTarget,
+    others: &[ReplicationTarget],
+    one_source: bool,
+) {
+    let same = |other: &ReplicationTarget| {
+        other.registry == target.registry
+            && other.repository == target.repository
+            && other.tag == target.tag
+    };
+    if let Some(other) = others.iter().find(|other| same(other)) {
+        let message = format!("is the same target as that of line {}", other.location.line);
+        d.fail(
+            PolicyErrorKind::Duplicate,
+            at.node.location,
+            &at.path,
+            message,
+            None,
+        );
+    }
+    if target.repository.is_constant() && !one_source {
+        let message = format!(
+            "`{}` is the same for every repository of the rule, so their tags would overwrite \
+             each other",
+            target.repository
+        );
+        let path = format!("{}.repository", at.path);
+        let expected = Some(REPOSITORY_TEMPLATE.to_owned());
+        d.fail(
+            PolicyErrorKind::Contradiction,
+            target.location,
+            &path,
+            message,
+            expected,
+        );
+    }
+}
+
+fn target(d: &mut Decoder, at: &At<'_>) -> Option<ReplicationTarget> {
+    const HOST: &str = "host[:port], such as `444455556666.dkr.ecr.eu-central-1.amazonaws.com`";
+    const ROLE: &str = "the ARN of an IAM role, such as `arn:aws:iam::444455556666:role/name`";
+    const EXTERNAL_ID: &str = "2 to 1224 letters, digits and characters of `_+=,.@:/-`";
+    const TAG: &str = "a tag with `{tag}`, such as `eu-{tag}`";
+
+    let fields = d.fields(at, &TARGET_FIELDS)?;
+    let registry = d.required(&fields, "registry", HOST).and_then(|at| {
+        d.parsed(&at, HOST, |text| {
+            text.parse::<RegistryHost>()
+                .map_err(|e| format!("is not a registry: {}", e.reason))
+        })
+    });
+    let repository = d
+        .required(&fields, "repository", REPOSITORY_TEMPLATE)
+        .and_then(|at| d.parsed(&at, REPOSITORY_TEMPLATE, RepositoryTemplate::new));
+    let tag = fields
+        .get("tag")
+        .and_then(|at| d.parsed(&at, TAG, TagTemplate::new));
+    let assume_role = fields.get("assume_role").and_then(|at| {
+        d.parsed(&at, ROLE, |text| {
+            if is_role_arn(text) {
+                Ok(text.to_owned())
+            } else {
+                Err("is not the ARN of an IAM role")
+            }
+        })
+    });
+    let external_id = fields.get("external_id").and_then(|at| {
+        d.parsed(&at, EXTERNAL_ID, |text| {
+            let fits = (2..=1224).contains(&text.len())
+                && text
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c));
+            if fits {
+                Ok(text.to_owned())
+            } else {
+                Err("is not an external id")
+            }
+        })
+    });
+    let credentials = fields
+        .get("credentials")
+        .and_then(|at| d.parsed_secretly(&at, SecretRef::EXPECTED, str::parse::<SecretRef>));
+    let create = fields.get("create").and_then(|at| create(d, &at));
+
+    let mut misplaced = |field: &str, message: &str, expected: &str| {
+        if let Some(at) = fields.get(field) {
+            let expected = Some(expected.to_owned());
+            let kind = PolicyErrorKind::Contradiction;
+            d.fail(kind, at.node.location, &at.path, message, expected);
+        }
+    };
+    if let Some(registry) = &registry {
+        if registry.ecr().is_some() {
+            misplaced(
+                "credentials",
+                "an ECR registry is entered with AWS credentials, not with a stored password",
+                "`assume_role`, or nothing for the function's own role",
+            );
+        } else {
+            for field in ["assume_role", "external_id", "create"] {
+                misplaced(
+                    field,
+                    "only an ECR registry knows this field",
+                    "`credentials`, or nothing for a registry that is open",
+                );
+            }
+        }
+    }
+    if fields.get("assume_role").is_none() {
+        misplaced(
+            "external_id",
+            "there is no role that it could be for",
+            "`assume_role` beside it",
+        );
+    }
+    Some(ReplicationTarget {
+        registry: registry?,
+        repository: repository?,
+        tag,
+        assume_role,
+        external_id,
+        credentials,
+        create,
+        location: at.node.location,
+    })
+}
+
+fn create(d: &mut Decoder, at: &At<'_>) -> Option<CreateSettings> {
+    let fields = d.fields(at, &["immutable", "scan_on_push", "tags"])?;
+    Some(CreateSettings {
+        immutable: fields
+            .get("immutable")
+            .and_then(|at| d.boolean(&at))
+            .unwrap_or(false),
+        scan_on_push: fields
+            .get("scan_on_push")
+            .and_then(|at| d.boolean(&at))
+            .unwrap_or(false),
+        tags: fields
+            .get("tags")
+            .map(|at| resource_tags(d, &at))
+            .unwrap_or_default(),
+    })
+}
+
+/// Resource tags within the limits of ECR: 50 tags, keys of 128 and values of 256 characters.
+fn resource_tags(d: &mut Decoder, at: &At<'_>) -> BTreeMap<String, String> {
+    const KEY: &str = "1 to 128 letters, digits, spaces or `_.:/=+-@`, not beginning with `aws:`";
+    const VALUE: &str = "a text of up to 256 letters, digits, spaces or `_.:/=+-@`";
+    let allowed = |text: &str| {
+        text.chars()
+            .all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c))
+    };
+    let mut tags = BTreeMap::new();
+    for named in d.named(at, 50, "a mapping of resource tags to their values") {
+        let key = named.key;
+        let fits = (1..=128).contains(&key.chars().count());
+        if !fits || !allowed(key) || key.to_ascii_lowercase().starts_with("aws:") {
+            let message = format!("`{}` is not the key of a resource tag", super::shorten(key));
+            let (kind, path) = (PolicyErrorKind::InvalidValue, &named.value.path);
+            d.fail(kind, named.location, path, message, Some(KEY.to_owned()));
+        }
+        let Some(value) = d.text(&named.value, VALUE) else {
+            continue;
+        };
+        if value.chars().count() > 256 || !allowed(value) {
+            d.invalid(&named.value, "is not the value of a resource tag", VALUE);
+        }
+        tags.insert(key.to_owned(), value.to_owned());
+    }
+    tags
+}
+
+/// `arn:<partition>:iam::<account>:role/<path and name>`.
+fn is_role_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let ["arn", partition, "iam", "", account, resource] = parts.as_slice() else {
+        return false;
+    };
+    let name = resource.strip_prefix("role/").unwrap_or_default();
+    partition.starts_with("aws")
+        && account.parse::<AccountId>().is_ok()
+        && (1..=576).contains(&name.len())
+        && !name.ends_with('/')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_+=,.@/-".contains(c))
+}
