@@ -1,0 +1,11 @@
+//! The Lambda runtime API for one function binary: start it as a child process, measure its
+//! start-up and memory, send it events.
+//!
+//! Source of the protocol: "Using the Lambda runtime API" in the Lambda developer guide.
+
+mod function;
+mod logs;
+mod server;
+
+pub use function::{FunctionError, FunctionOptions, FunctionProcess, Startup};
+pub use server::{Invocation, RuntimeApi, RuntimeError};
