@@ -169,7 +169,12 @@ mod tests {
 
     #[test]
     fn the_public_internet_is_public() {
-        for text in ["52.216.0.1", "1.1.1.1", "[2600:1f18::1]", "[64:ff9b::1.1.1.1]"] {
+        for text in [
+            "52.216.0.1",
+            "1.1.1.1",
+            "[2600:1f18::1]",
+            "[64:ff9b::1.1.1.1]",
+        ] {
             assert!(Reach::Public.allows(ip(text)), "{text}");
         }
     }

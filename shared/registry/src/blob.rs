@@ -1,5 +1,19 @@
 //! Blobs: their digests, and their ways down and up.
 
+mod download;
 mod hasher;
+mod upload;
 
-pub(crate) use hasher::{Hasher, digest_of};
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::Stream;
+
+use crate::error::RegistryError;
+
+pub(crate) use download::Download;
+pub(crate) use hasher::{digest_of, verify};
+pub(crate) use upload::{Flow, Part, Started, UploadSession};
+
+/// The bytes of a blob as they arrive.
+pub(crate) type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, RegistryError>> + Send>>;

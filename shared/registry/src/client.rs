@@ -1,6 +1,7 @@
 //! The client: what is shared by all requests to all registries.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
@@ -22,11 +23,14 @@ pub struct Client {
 }
 
 struct Shared {
-    session: Arc<Session>,
+    session: Session,
     transport: Transport,
     overrides: EndpointOverrides,
     insecure: Vec<RegistryHost>,
+    trusted: Vec<RegistryHost>,
     retry: RetryPolicy,
+    /// Which registries list referrers by themselves, as far as seen.
+    referrers: Mutex<HashMap<RegistryHost, bool>>,
 }
 
 impl std::fmt::Debug for Client {
@@ -40,6 +44,7 @@ pub struct ClientBuilder {
     credentials: Arc<dyn Credentials>,
     overrides: EndpointOverrides,
     insecure: Vec<RegistryHost>,
+    trusted: Vec<RegistryHost>,
     retry: RetryPolicy,
     transport: TransportSettings,
 }
@@ -50,6 +55,7 @@ impl Default for ClientBuilder {
             credentials: Arc::new(NoCredentials),
             overrides: EndpointOverrides::default(),
             insecure: Vec::new(),
+            trusted: Vec::new(),
             retry: RetryPolicy::default(),
             transport: TransportSettings::default(),
         }
@@ -75,6 +81,15 @@ impl ClientBuilder {
     #[must_use]
     pub fn insecure(mut self, hosts: impl IntoIterator<Item = RegistryHost>) -> Self {
         self.insecure.extend(hosts);
+        self
+    }
+
+    /// Hosts in private networks that registries may point to: token services and blob stores.
+    /// Without being named here, a host that a registry points to has to be on the public internet
+    /// before credentials or layers go there.
+    #[must_use]
+    pub fn trust(mut self, hosts: impl IntoIterator<Item = RegistryHost>) -> Self {
+        self.trusted.extend(hosts);
         self
     }
 
@@ -134,11 +149,13 @@ impl ClientBuilder {
         let transport = Transport::new(self.transport)?;
         Ok(Client {
             shared: Arc::new(Shared {
-                session: Arc::new(Session::new(self.credentials)),
+                session: Session::new(self.credentials, self.retry),
                 transport,
                 overrides: self.overrides,
                 insecure: self.insecure,
+                trusted: self.trusted,
                 retry: self.retry,
+                referrers: Mutex::default(),
             }),
         })
     }
@@ -161,8 +178,17 @@ impl Client {
         host: &RegistryHost,
         path: &RepositoryPath,
     ) -> Result<Repository, RegistryError> {
-        let endpoint = Endpoint::of(host, &self.shared.overrides, &self.shared.insecure)?;
-        Ok(Repository::new(self.clone(), endpoint, path.clone()))
+        let endpoint = Endpoint::of(
+            host,
+            &self.shared.overrides,
+            &self.shared.insecure,
+            &self.shared.trusted,
+        )?;
+        let path = match format!("library/{path}").parse() {
+            Ok(official) if endpoint.is_docker_hub() && !path.as_str().contains('/') => official,
+            _ => path.clone(),
+        };
+        Ok(Repository::new(self.clone(), endpoint, path))
     }
 
     /// The repository that an image name speaks of.
@@ -174,12 +200,31 @@ impl Client {
         self.repository(&image.registry, &image.repository)
     }
 
-    pub(crate) fn session(&self) -> &Arc<Session> {
+    pub(crate) fn session(&self) -> &Session {
         &self.shared.session
     }
 
     pub(crate) fn transport(&self) -> &Transport {
         &self.shared.transport
+    }
+
+    /// Whether a registry lists referrers by itself, where that was seen already.
+    pub(crate) fn has_referrers_api(&self, endpoint: &Endpoint) -> Option<bool> {
+        let known = self
+            .shared
+            .referrers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        known.get(&endpoint.host).copied()
+    }
+
+    pub(crate) fn learn_referrers_api(&self, endpoint: &Endpoint, has: bool) {
+        let mut known = self
+            .shared
+            .referrers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        known.insert(endpoint.host.clone(), has);
     }
 
     pub(crate) fn retry_policy(&self) -> &RetryPolicy {

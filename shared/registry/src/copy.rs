@@ -16,6 +16,7 @@ use crate::place::Place;
 mod engine;
 mod progress;
 mod referrers;
+mod target;
 mod transfer;
 mod tree;
 
@@ -168,14 +169,14 @@ pub struct CreateError {
 /// ECR).
 #[async_trait]
 pub trait BlobAvailability: Send + Sync {
-    /// Those of `digests` that the repository has and can serve. Where the question fails, an empty
-    /// answer is fine: every blob is then looked up by itself.
+    /// Those of `digests` that the repository has and can serve; all others are taken as missing.
+    /// Nothing where that cannot be told: every blob is then looked up by itself.
     async fn present(
         &self,
         host: &RegistryHost,
         repository: &RepositoryPath,
         digests: &[Digest],
-    ) -> Vec<Digest>;
+    ) -> Option<Vec<Digest>>;
 }
 
 /// On which side a copy failed.

@@ -164,6 +164,8 @@ pub(crate) struct Endpoint {
     /// Whether `base` is this very machine: then addresses of this machine are no danger.
     pub(crate) local: bool,
     pub(crate) kind: Kind,
+    /// Hosts that the registry may point to although they are in a private network.
+    trusted: Vec<RegistryHost>,
 }
 
 impl Endpoint {
@@ -171,9 +173,11 @@ impl Endpoint {
         host: &RegistryHost,
         overrides: &EndpointOverrides,
         insecure: &[RegistryHost],
+        trusted: &[RegistryHost],
     ) -> Result<Self, RegistryError> {
         let setup = |e: BoxError| RegistryError::Setup(e);
         let kind = Kind::of(host);
+        let trusted = trusted.to_vec();
         if let Some(base) = overrides.find(host) {
             let name = HeaderValue::from_str(host.as_str()).map_err(|e| setup(e.into()))?;
             return Ok(Self {
@@ -182,6 +186,7 @@ impl Endpoint {
                 host_header: Some(name),
                 local: is_local(base),
                 kind,
+                trusted,
             });
         }
         let scheme = if host.is_loopback() || insecure.contains(host) {
@@ -201,6 +206,7 @@ impl Endpoint {
             base,
             host_header: None,
             kind,
+            trusted,
         })
     }
 
@@ -228,6 +234,16 @@ impl Endpoint {
         url
     }
 
+    /// Whether the user named the address's host as one to trust.
+    pub(crate) fn trusts(&self, url: &Url) -> bool {
+        self.trusted.iter().any(|host| {
+            url.host_str() == Some(host.host())
+                && host
+                    .port()
+                    .is_none_or(|port| url.port_or_known_default() == Some(port))
+        })
+    }
+
     /// Whether an address belongs to the registry itself: same scheme, host and port.
     pub(crate) fn owns(&self, url: &Url) -> bool {
         url.origin() == self.base.origin()
@@ -252,7 +268,7 @@ mod tests {
     }
 
     fn endpoint(name: &str, overrides: &str) -> Endpoint {
-        Endpoint::of(&host(name), &overrides.parse().unwrap(), &[]).unwrap()
+        Endpoint::of(&host(name), &overrides.parse().unwrap(), &[], &[]).unwrap()
     }
 
     #[test]
@@ -331,6 +347,7 @@ mod tests {
             &named,
             &EndpointOverrides::default(),
             std::slice::from_ref(&named),
+            &[],
         )
         .unwrap();
         assert_eq!(endpoint.base.as_str(), "http://registry.example.com:5000/");

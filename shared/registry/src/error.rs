@@ -40,6 +40,17 @@ impl Exchange {
         })
     }
 
+    /// For what failed without a request.
+    pub(crate) fn unsent() -> Self {
+        Self {
+            method: "GET".to_owned(),
+            url: String::new(),
+            status: None,
+            code: None,
+            message: None,
+        }
+    }
+
     /// Whether the registry's error envelope carried this code.
     #[must_use]
     pub fn has_code(&self, code: &str) -> bool {
@@ -142,6 +153,14 @@ pub enum RegistryError {
         /// The request.
         exchange: Box<Exchange>,
         /// What the network said.
+        source: BoxError,
+    },
+    /// The other side's certificate is not trusted.
+    #[error("{exchange}: the certificate is not trusted")]
+    Certificate {
+        /// The request.
+        exchange: Box<Exchange>,
+        /// What is wrong with it.
         source: BoxError,
     },
     /// Nothing moved for too long.
@@ -257,9 +276,7 @@ impl RegistryError {
     pub fn is_not_found(&self) -> bool {
         matches!(
             self,
-            Self::NotFound(_)
-                | Self::RepositoryNotFound(_)
-                | Self::Layout { missing: true, .. }
+            Self::NotFound(_) | Self::RepositoryNotFound(_) | Self::Layout { missing: true, .. }
         )
     }
 
@@ -277,6 +294,7 @@ impl RegistryError {
             Self::Refused(_) => "registry_refused",
             Self::Protocol { .. } => "registry_protocol",
             Self::Network { .. } => "registry_network",
+            Self::Certificate { .. } => "registry_certificate",
             Self::Stalled { .. } => "registry_stalled",
             Self::DigestMismatch { .. } => "digest_mismatch",
             Self::SizeMismatch { .. } => "size_mismatch",
@@ -305,6 +323,7 @@ impl RegistryError {
             | Self::RateLimited { exchange, .. }
             | Self::Protocol { exchange, .. }
             | Self::Network { exchange, .. }
+            | Self::Certificate { exchange, .. }
             | Self::Stalled { exchange, .. } => Some(exchange),
             _ => None,
         }

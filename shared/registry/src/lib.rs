@@ -12,7 +12,9 @@ mod layout;
 mod manifest;
 mod origin;
 mod place;
+mod reply;
 mod repository;
+mod request;
 mod retry;
 mod transport;
 

@@ -151,7 +151,9 @@ impl Manifest {
         let contents = if media_type.is_index() {
             Contents::Index {
                 manifests: at_most(
-                    document.manifests.ok_or(ManifestFault::Missing("manifests"))?,
+                    document
+                        .manifests
+                        .ok_or(ManifestFault::Missing("manifests"))?,
                     "manifests",
                     MAX_CHILDREN,
                 )?,

@@ -1,15 +1,29 @@
 //! One repository of a registry, and the requests that can be made of it.
 
+mod manifests;
+mod referrers;
+mod tags;
+
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
-use steward_core::{Digest, Reference, RegistryHost, RepositoryPath, Tag};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+use steward_core::{RegistryHost, RepositoryPath};
 
+use crate::auth::Scope;
 use crate::client::Client;
 use crate::endpoint::Endpoint;
 use crate::error::RegistryError;
-use crate::manifest::{Descriptor, Manifest};
-use std::sync::Arc;
+use crate::origin::Hop;
+
+/// What is escaped in a query; digests and names stay readable, as registries' logs expect.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'/')
+    .remove(b':');
 
 /// A repository of a registry. Cheap to clone.
 #[derive(Clone)]
@@ -17,55 +31,101 @@ pub struct Repository {
     client: Client,
     endpoint: Arc<Endpoint>,
     path: RepositoryPath,
-}
-
-fn unfinished() -> RegistryError {
-    RegistryError::Setup("not there yet".into())
+    /// Whether what is read here is going to be written to as well, so that one token does both.
+    writing: bool,
+    requests: Arc<AtomicU64>,
 }
 
 impl Repository {
     pub(crate) fn new(client: Client, endpoint: Endpoint, path: RepositoryPath) -> Self {
-        Self { client, endpoint: Arc::new(endpoint), path }
+        Self {
+            client,
+            endpoint: Arc::new(endpoint),
+            path,
+            writing: false,
+            requests: Arc::default(),
+        }
     }
 
     /// The registry.
     #[must_use]
-    pub fn host(&self) -> &RegistryHost { &self.endpoint.host }
+    pub fn host(&self) -> &RegistryHost {
+        &self.endpoint.host
+    }
 
     /// The repository's name within the registry.
     #[must_use]
-    pub fn path(&self) -> &RepositoryPath { &self.path }
+    pub fn path(&self) -> &RepositoryPath {
+        &self.path
+    }
 
-    /// What a tag or digest stands for: media type, digest and size. One `HEAD`.
-    pub async fn resolve(&self, _reference: &Reference) -> Result<Descriptor, RegistryError> { Err(unfinished()) }
+    /// Requests sent through this handle and its clones, retries and refused ones included,
+    /// requests to token services not.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
 
-    /// As [`Repository::resolve`], where "does not exist" is an answer and no error.
-    pub async fn find(&self, _reference: &Reference) -> Result<Option<Descriptor>, RegistryError> { Err(unfinished()) }
+    /// The same repository with a count of requests of its own.
+    #[must_use]
+    pub fn metered(&self) -> Self {
+        Self {
+            requests: Arc::default(),
+            ..self.clone()
+        }
+    }
 
-    /// Reads a manifest; by digest, its bytes are checked against it.
-    pub async fn manifest(&self, _reference: &Reference) -> Result<Manifest, RegistryError> { Err(unfinished()) }
+    /// The same repository, asking for a token that can write even where it only reads.
+    pub(crate) fn for_writing(&self) -> Self {
+        Self {
+            writing: true,
+            ..self.clone()
+        }
+    }
 
-    /// Writes a manifest's raw bytes under a tag or its digest. A tag that may not be moved but
-    /// points at this very manifest already is a success.
-    pub async fn put_manifest(&self, _reference: &Reference, _manifest: &Manifest) -> Result<(), RegistryError> { Err(unfinished()) }
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
 
-    /// Deletes a manifest (by digest) or a tag, where the registry can.
-    pub async fn delete_manifest(&self, _reference: &Reference) -> Result<(), RegistryError> { Err(unfinished()) }
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
 
-    /// The size of a blob in bytes, where the repository has it.
-    pub async fn find_blob(&self, _digest: &Digest) -> Result<Option<u64>, RegistryError> { Err(unfinished()) }
+    pub(crate) fn meter(&self) -> &AtomicU64 {
+        &self.requests
+    }
 
-    /// Reads a small blob whole, such as a configuration; digest and size are checked.
-    pub async fn blob(&self, _descriptor: &Descriptor, _limit: u64) -> Result<Bytes, RegistryError> { Err(unfinished()) }
+    pub(crate) fn read_scope(&self) -> Scope {
+        if self.writing {
+            Scope::push(&self.path)
+        } else {
+            Scope::pull(&self.path)
+        }
+    }
 
-    /// Writes a small blob that is at hand.
-    pub async fn put_blob(&self, _bytes: Bytes) -> Result<Descriptor, RegistryError> { Err(unfinished()) }
+    pub(crate) fn write_scope(&self) -> Scope {
+        Scope::push(&self.path)
+    }
 
-    /// All tags, at most 100 pages of 1,000.
-    pub async fn tags(&self) -> Result<Vec<Tag>, RegistryError> { Err(unfinished()) }
+    /// The address of `tail`, a path below `/v2/<name>/`.
+    pub(crate) fn hop(&self, tail: &str) -> Result<Hop, RegistryError> {
+        Hop::to(&self.endpoint, &format!("/v2/{}/{tail}", self.path))
+    }
 
-    /// What refers to a manifest, by the referrers API or, where there is none, the tag schema.
-    pub async fn referrers(&self, _digest: &Digest, _artifact_type: Option<&str>) -> Result<Vec<Descriptor>, RegistryError> { Err(unfinished()) }
+    /// Whether both are the same repository of the same registry.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.shares_registry(other) && self.path == other.path
+    }
+
+    /// Whether both are on the same registry.
+    pub(crate) fn shares_registry(&self, other: &Self) -> bool {
+        self.endpoint.host == other.endpoint.host && self.endpoint.base == other.endpoint.base
+    }
+}
+
+/// A value for a query.
+pub(crate) fn escaped(value: &str) -> String {
+    percent_encoding::utf8_percent_encode(value, QUERY).to_string()
 }
 
 impl fmt::Display for Repository {

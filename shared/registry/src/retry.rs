@@ -56,7 +56,9 @@ impl RetryPolicy {
         if let Some(asked) = asked {
             return (asked <= self.max).then_some(asked);
         }
-        let factor = 1u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+        let factor = 1u32
+            .checked_shl(attempt.saturating_sub(1))
+            .unwrap_or(u32::MAX);
         let longest = self.base.saturating_mul(factor).min(self.max);
         Some(longest.mul_f64(0.5 + fastrand::f64() / 2.0))
     }
@@ -109,8 +111,14 @@ mod tests {
         };
         for (attempt, longest) in [(1, 100), (2, 200), (3, 300), (4, 300)] {
             let pause = policy.pause(attempt, None).unwrap();
-            assert!(pause <= Duration::from_millis(longest), "{attempt}: {pause:?}");
-            assert!(pause >= Duration::from_millis(longest / 2), "{attempt}: {pause:?}");
+            assert!(
+                pause <= Duration::from_millis(longest),
+                "{attempt}: {pause:?}"
+            );
+            assert!(
+                pause >= Duration::from_millis(longest / 2),
+                "{attempt}: {pause:?}"
+            );
         }
         assert_eq!(policy.pause(6, None), None);
     }

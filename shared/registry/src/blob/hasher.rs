@@ -57,9 +57,10 @@ mod tests {
 
     #[test]
     fn both_algorithms_know_their_empty_digest() {
-        let sha256: Digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-            .parse()
-            .unwrap();
+        let sha256: Digest =
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+                .parse()
+                .unwrap();
         assert_eq!(digest_of(b""), sha256);
         assert_eq!(verify(b"", &sha256), Ok(()));
         assert!(verify(b"x", &sha256).is_err());

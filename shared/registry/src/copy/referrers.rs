@@ -1,1 +1,84 @@
-//! stub
+//! Copies what refers to an image: signatures, SBOMs, attestations, and what refers to those.
+
+use std::collections::HashSet;
+
+use steward_core::{Digest, Reference};
+
+use super::CopyError;
+use super::engine::Run;
+use super::tree;
+use crate::error::RegistryError;
+use crate::manifest::{Descriptor, ManifestFault, MediaType};
+
+/// Referrers of referrers of …
+const MAX_DEPTH: usize = 4;
+/// All referrers of one copy.
+const MAX_REFERRERS: usize = 1000;
+
+impl Run<'_> {
+    /// Copies the referrers of `subjects`, and theirs. How many there are.
+    pub(super) async fn referrers(&self, subjects: Vec<Digest>) -> Result<u64, CopyError> {
+        if self.is_retag() {
+            return Ok(0);
+        }
+        let mut seen: HashSet<Digest> = subjects.iter().cloned().collect();
+        let mut subjects = subjects;
+        let mut count = 0;
+        for _ in 0..MAX_DEPTH {
+            let mut next = Vec::new();
+            for subject in &subjects {
+                let found = self
+                    .from
+                    .referrers(subject)
+                    .await
+                    .map_err(CopyError::Source)?;
+                let mut listed = Vec::new();
+                for referrer in found {
+                    if MediaType::parse(&referrer.media_type).is_none() {
+                        continue;
+                    }
+                    if seen.insert(referrer.digest.clone()) {
+                        next.push(referrer.digest.clone());
+                        count += 1;
+                        if seen.len() > MAX_REFERRERS {
+                            return Err(self.too_many(subject));
+                        }
+                        self.referrer(&referrer).await?;
+                    }
+                    listed.push(referrer);
+                }
+                self.list_referrers(subject, &listed).await?;
+            }
+            if next.is_empty() {
+                break;
+            }
+            subjects = next;
+        }
+        Ok(count)
+    }
+
+    /// Copies one referrer with its blobs, by digest.
+    async fn referrer(&self, referrer: &Descriptor) -> Result<(), CopyError> {
+        let name = Reference::Digest(referrer.digest.clone());
+        let to = self.to.place();
+        if to.find(&name).await.map_err(CopyError::Target)?.is_some() {
+            return Ok(());
+        }
+        let manifest = self.from.manifest(&name).await.map_err(CopyError::Source)?;
+        let tree = tree::read(&self.from, to, manifest).await?;
+        self.contents(&tree).await?;
+        // In a folder, a referrer is found through the index; so it counts as a root there.
+        self.manifest(&name, &tree.root, true).await.map(drop)
+    }
+
+    fn too_many(&self, subject: &Digest) -> CopyError {
+        CopyError::Source(RegistryError::Manifest {
+            subject: format!("{}@{subject}", self.from),
+            source: ManifestFault::TooMany {
+                what: "referrers",
+                found: MAX_REFERRERS + 1,
+                limit: MAX_REFERRERS,
+            },
+        })
+    }
+}

@@ -55,7 +55,10 @@ fn a_document_that_is_image_and_index_at_once_is_refused() {
         let text = format!(r#"{{"schemaVersion":2,"manifests":[],"{field}":{value}}}"#);
         for content_type in [Some(OCI), Some(INDEX), None] {
             let fault = parse(&text, content_type).unwrap_err();
-            assert!(matches!(fault, ManifestFault::Ambiguous), "{field}: {fault}");
+            assert!(
+                matches!(fault, ManifestFault::Ambiguous),
+                "{field}: {fault}"
+            );
         }
     }
 }
@@ -88,7 +91,10 @@ fn schema_1_is_named_as_what_cannot_be_copied() {
         parse(text, Some(v1)),
         Err(ManifestFault::MediaType { .. })
     ));
-    assert!(matches!(parse(text, None), Err(ManifestFault::Missing("mediaType"))));
+    assert!(matches!(
+        parse(text, None),
+        Err(ManifestFault::Missing("mediaType"))
+    ));
 }
 
 #[test]
@@ -126,8 +132,14 @@ fn a_huge_number_of_layers_is_refused() {
 #[test]
 fn foreign_layers_are_known_by_their_type() {
     for (media_type, foreign) in [
-        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", true),
-        ("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", true),
+        (
+            "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+            true,
+        ),
+        (
+            "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+            true,
+        ),
         ("application/vnd.oci.image.layer.v1.tar+gzip", false),
     ] {
         let descriptor = Descriptor::new(media_type, A.parse().unwrap(), 1);

@@ -1,0 +1,356 @@
+//! A blob on its way in: resumed after a cut, and never handed out whole before it is verified.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::header::{CONTENT_RANGE, RANGE};
+use http::{HeaderValue, Method, StatusCode};
+
+use super::ByteStream;
+use super::hasher::Hasher;
+use crate::error::{Exchange, RegistryError};
+use crate::manifest::Descriptor;
+use crate::place::Place;
+use crate::reply;
+use crate::repository::Repository;
+use crate::request::{Call, Reply};
+use crate::retry::RetryPolicy;
+
+/// The distance between two states of the hasher that are kept for a rewind. At 52 GB, ECR's
+/// largest layer, that is about 2 MB of states.
+const CHECKPOINT: u64 = 4 * 1024 * 1024;
+/// A connection that moved this much before it broke has earned a fresh count of attempts.
+const PROGRESS: u64 = 1024 * 1024;
+
+/// A blob that is read from a place. [`Download::next`] hands out its bytes in order; the last ones
+/// come only after size and digest of the whole were found right, so that nothing that reads from
+/// here can complete a wrong blob.
+pub(crate) struct Download {
+    place: Place,
+    descriptor: Descriptor,
+    retry: RetryPolicy,
+    body: Option<ByteStream>,
+    /// Read and hashed so far.
+    offset: u64,
+    hasher: Hasher,
+    checkpoints: Vec<(u64, Hasher)>,
+    /// Bytes to read and hash, but not to hand out again, after a rewind.
+    skip: u64,
+    /// Read, and not handed out yet.
+    ready: VecDeque<Bytes>,
+    verified: bool,
+    attempt: u32,
+    last_break: u64,
+    /// Why the last call failed, for a reader that can only pass on that it did.
+    failure: Option<RegistryError>,
+}
+
+impl Download {
+    pub(crate) fn new(place: Place, descriptor: Descriptor, retry: RetryPolicy) -> Self {
+        Self {
+            hasher: Hasher::of(&descriptor.digest),
+            place,
+            descriptor,
+            retry,
+            body: None,
+            offset: 0,
+            checkpoints: Vec::new(),
+            skip: 0,
+            ready: VecDeque::new(),
+            verified: false,
+            attempt: 1,
+            last_break: 0,
+            failure: None,
+        }
+    }
+
+    pub(crate) fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// The next bytes; nothing at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, RegistryError> {
+        loop {
+            // One chunk stays behind until there is another one or the blob is verified.
+            let handed_out = if self.verified {
+                self.ready.pop_front()
+            } else if self.ready.len() > 1 {
+                self.ready.pop_front()
+            } else {
+                None
+            };
+            if handed_out.is_some() {
+                return Ok(handed_out);
+            }
+            if self.verified {
+                return Ok(None);
+            }
+            match self.read().await {
+                Ok(Some(chunk)) => self.take(chunk)?,
+                Ok(None) if self.offset < self.descriptor.size => {
+                    let exchange = Exchange::of_blob(&self.place, &self.descriptor);
+                    let error = reply::cut(&exchange, self.offset, self.descriptor.size);
+                    self.broke(error).await?;
+                }
+                Ok(None) => self.verify()?,
+                Err(error) => self.broke(error).await?,
+            }
+        }
+    }
+
+    /// Puts back bytes that were handed out but not used.
+    pub(crate) fn unread(&mut self, bytes: Bytes) {
+        self.ready.push_front(bytes);
+    }
+
+    /// Goes back, so that the next bytes handed out are those at `to`. What lies between the last
+    /// state of the hasher before that and `to` is read again, so that the digest stays the one of
+    /// every byte that is handed out.
+    pub(crate) fn rewind(&mut self, to: u64) {
+        while self.checkpoints.last().is_some_and(|(at, _)| *at > to) {
+            self.checkpoints.pop();
+        }
+        let (offset, hasher) = match self.checkpoints.last() {
+            Some((at, hasher)) => (*at, hasher.clone()),
+            None => (0, Hasher::of(&self.descriptor.digest)),
+        };
+        self.offset = offset;
+        self.hasher = hasher;
+        self.skip = to - offset;
+        self.ready.clear();
+        self.body = None;
+        self.verified = false;
+        self.failure = None;
+        self.attempt = 1;
+        self.last_break = offset;
+    }
+
+    /// Remembers why reading failed.
+    pub(crate) fn fail(&mut self, error: RegistryError) {
+        self.failure = Some(error);
+    }
+
+    /// Why reading failed, if it was the reading that failed.
+    pub(crate) fn failure(&mut self) -> Option<RegistryError> {
+        self.failure.take()
+    }
+
+    /// The whole blob, where it is small.
+    pub(crate) async fn collect(mut self, limit: u64) -> Result<Bytes, RegistryError> {
+        if self.descriptor.size > limit {
+            return Err(RegistryError::TooLarge {
+                subject: format!("{}@{}", self.place, self.descriptor.digest),
+                limit,
+            });
+        }
+        let mut all = bytes::BytesMut::new();
+        while let Some(chunk) = self.next().await? {
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all.freeze())
+    }
+
+    async fn read(&mut self) -> Result<Option<Bytes>, RegistryError> {
+        let body = match &mut self.body {
+            Some(body) => body,
+            None => {
+                let opened = self.place.open_blob(&self.descriptor, self.offset).await?;
+                self.body.insert(opened)
+            }
+        };
+        body.next().await.transpose()
+    }
+
+    fn take(&mut self, mut chunk: Bytes) -> Result<(), RegistryError> {
+        let end = self.offset + chunk.len() as u64;
+        if end > self.descriptor.size {
+            return Err(RegistryError::SizeMismatch {
+                subject: self.subject(),
+                expected: self.descriptor.size,
+                found: end,
+            });
+        }
+        self.hasher.update(&chunk);
+        self.offset = end;
+        let last = self.checkpoints.last().map_or(0, |(at, _)| *at);
+        if end - last >= CHECKPOINT {
+            self.checkpoints.push((end, self.hasher.clone()));
+        }
+        let skipped = self.skip.min(chunk.len() as u64);
+        self.skip -= skipped;
+        let _ = chunk.split_to(usize::try_from(skipped).unwrap_or(chunk.len()));
+        if !chunk.is_empty() {
+            self.ready.push_back(chunk);
+        }
+        Ok(())
+    }
+
+    fn verify(&mut self) -> Result<(), RegistryError> {
+        let found = self.hasher.clone().finish();
+        if found != self.descriptor.digest.as_str() {
+            return Err(RegistryError::DigestMismatch {
+                subject: self.subject(),
+                expected: self.descriptor.digest.clone(),
+                found,
+            });
+        }
+        self.verified = true;
+        self.body = None;
+        Ok(())
+    }
+
+    /// Prepares to go on where the connection broke, or gives up.
+    async fn broke(&mut self, error: RegistryError) -> Result<(), RegistryError> {
+        self.body = None;
+        if !error.is_transient() {
+            return Err(error);
+        }
+        if self.offset - self.last_break.min(self.offset) >= PROGRESS {
+            self.attempt = 1;
+        }
+        self.last_break = self.offset;
+        let Some(pause) = self.retry.pause(self.attempt, error.retry_after()) else {
+            return Err(error);
+        };
+        tracing::debug!(at = self.offset, ?pause, %error, "resuming a download");
+        self.attempt += 1;
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    fn subject(&self) -> String {
+        format!("blob {} of {}", self.descriptor.digest, self.place)
+    }
+}
+
+impl Exchange {
+    fn of_blob(place: &Place, descriptor: &Descriptor) -> Self {
+        Self {
+            method: "GET".to_owned(),
+            url: format!("{place}@{}", descriptor.digest),
+            status: None,
+            code: None,
+            message: None,
+        }
+    }
+}
+
+impl Repository {
+    /// The bytes of a blob from `offset` on. Follows redirects to a blob store, without
+    /// credentials; does not retry, because who reads knows best where to go on.
+    pub(crate) async fn open_blob(
+        &self,
+        descriptor: &Descriptor,
+        offset: u64,
+    ) -> Result<ByteStream, RegistryError> {
+        let hop = self.hop(&format!("blobs/{}", descriptor.digest))?;
+        let mut call = Call::new(Method::GET, hop, self.read_scope());
+        if offset > 0 {
+            let range = HeaderValue::from_str(&format!("bytes={offset}-"))
+                .map_err(|e| RegistryError::Setup(e.into()))?;
+            call = call.header(RANGE, range);
+        }
+        let reply = self.send_once(&call).await?;
+        let skip = self.start_of_body(&reply, descriptor, offset)?;
+        let idle = self.client().transport().idle_timeout();
+        Ok(bytes_of(reply, skip, idle))
+    }
+
+    /// How many bytes at the start of the body are already known: none, unless the registry
+    /// ignores ranges.
+    fn start_of_body(
+        &self,
+        reply: &Reply,
+        descriptor: &Descriptor,
+        offset: u64,
+    ) -> Result<u64, RegistryError> {
+        if reply.status() == StatusCode::PARTIAL_CONTENT {
+            let range = reply.header(CONTENT_RANGE).unwrap_or_default();
+            return match content_range(range) {
+                Some((start, total))
+                    if start == offset && total.is_none_or(|n| n == descriptor.size) =>
+                {
+                    Ok(0)
+                }
+                _ => Err(reply.protocol(format!(
+                    "expected the bytes from {offset} of {}, the registry sends {:?}",
+                    descriptor.size,
+                    crate::error::printable(range)
+                ))),
+            };
+        }
+        if let Some(length) = reply.response.content_length()
+            && length != descriptor.size
+        {
+            return Err(RegistryError::SizeMismatch {
+                subject: format!("blob {} of {self}", descriptor.digest),
+                expected: descriptor.size,
+                found: length,
+            });
+        }
+        Ok(offset)
+    }
+}
+
+/// `bytes 5-9/10` as start and, where it is known, the size of the whole.
+fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
+    let (range, total) = text.strip_prefix("bytes ")?.trim().split_once('/')?;
+    let (start, _) = range.split_once('-')?;
+    let total = match total {
+        "*" => None,
+        total => Some(total.parse().ok()?),
+    };
+    Some((start.parse().ok()?, total))
+}
+
+/// The body of a reply without its first `skip` bytes.
+fn bytes_of(reply: Reply, skip: u64, idle: Duration) -> ByteStream {
+    let url = reply.response.url().clone();
+    let exchange = reply.exchange;
+    let state = (reply.response, skip, exchange, url);
+    Box::pin(stream::try_unfold(
+        state,
+        move |(mut response, mut skip, exchange, url)| async move {
+            loop {
+                let chunk = match tokio::time::timeout(idle, response.chunk()).await {
+                    Ok(Ok(chunk)) => chunk,
+                    Ok(Err(error)) => {
+                        return Err(crate::transport::failed(error, &exchange, &url));
+                    }
+                    Err(_) => return Err(RegistryError::Stalled { exchange, idle }),
+                };
+                let Some(mut chunk) = chunk else {
+                    return Ok(None);
+                };
+                let known = skip.min(chunk.len() as u64);
+                skip -= known;
+                let _ = chunk.split_to(usize::try_from(known).unwrap_or(chunk.len()));
+                if !chunk.is_empty() {
+                    return Ok(Some((chunk, (response, skip, exchange, url))));
+                }
+            }
+        },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read() {
+        for (text, expected) in [
+            ("bytes 5-9/10", Some((5, Some(10)))),
+            ("bytes 0-0/*", Some((0, None))),
+            ("bytes */10", None),
+            ("5-9/10", None),
+            ("bytes x-9/10", None),
+            ("bytes 5-9", None),
+            ("", None),
+        ] {
+            assert_eq!(content_range(text), expected, "{text}");
+        }
+    }
+}
