@@ -20,6 +20,8 @@ const LAST_OUTPUT: Duration = Duration::from_secs(2);
 pub struct FunctionOptions {
     /// The function's name, for its environment and ARN.
     pub name: String,
+    /// Arguments of the binary, for an interpreter.
+    pub arguments: Vec<String>,
     /// Its memory size in MiB. It is told, not enforced.
     pub memory_mib: u32,
     /// Its timeout: it makes the deadline of each invocation, and bounds the waiting for an answer.
@@ -34,6 +36,7 @@ impl Default for FunctionOptions {
     fn default() -> Self {
         Self {
             name: "function".to_owned(),
+            arguments: Vec::new(),
             memory_mib: 128,
             timeout: Duration::from_secs(30),
             init_timeout: Duration::from_secs(10),
@@ -134,6 +137,7 @@ impl FunctionProcess {
             .map_err(FunctionError::Serve)?;
         let mut command = Command::new(binary);
         command
+            .args(&options.arguments)
             .env_clear()
             .envs(lambda_environment(&options, &api))
             .envs(&options.environment)
