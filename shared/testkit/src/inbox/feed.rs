@@ -1,5 +1,6 @@
 //! Answers for programs and for the page's script.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -133,9 +134,31 @@ struct Feed<'a> {
 
 #[derive(Serialize)]
 struct Shown<'a> {
-    #[serde(flatten)]
-    message: &'a Message,
+    id: &'a str,
+    received_at: Timestamp,
+    channel: &'a str,
+    kind: Kind,
+    text: &'a str,
+    cause: Option<&'a str>,
+    headers: &'a BTreeMap<String, String>,
+    body: &'a str,
     view: &'a View,
+}
+
+impl<'a> From<&'a Arc<Message>> for Shown<'a> {
+    fn from(message: &'a Arc<Message>) -> Self {
+        Self {
+            id: &message.id,
+            received_at: message.received_at,
+            channel: &message.channel,
+            kind: message.kind,
+            text: &message.text,
+            cause: message.cause.as_deref(),
+            headers: &message.headers,
+            body: &message.body,
+            view: &message.view,
+        }
+    }
 }
 
 /// What the page shows; 204 when it has not changed since the version that the page has seen.
@@ -151,14 +174,7 @@ pub(crate) async fn feed(State(store): State<Arc<Store>>, Query(seen): Query<See
         version,
         now: store.now(),
         messages_held: messages.len(),
-        messages: messages
-            .iter()
-            .take(SHOWN)
-            .map(|message| Shown {
-                message,
-                view: &message.view,
-            })
-            .collect(),
+        messages: messages.iter().take(SHOWN).map(Shown::from).collect(),
         events: events.iter().take(SHOWN).map(Arc::as_ref).collect(),
         rejections: store.rejections().into_iter().take(20).collect(),
     })

@@ -55,9 +55,9 @@ pub struct Message {
     /// The message as its receiver sees it.
     #[serde(skip)]
     pub view: View,
-    /// How many bytes the body had.
+    /// The body as it came, with the order of its members; bytes that are no UTF-8 are replaced.
     #[serde(skip)]
-    pub(crate) size: usize,
+    pub body: String,
 }
 
 /// A request that was answered with an error, as its receiver would have done.

@@ -82,11 +82,7 @@ async fn receive_slack(
     });
     match checked {
         Ok(payload) => {
-            store.add(
-                slack::draft(channel, payload),
-                readable(&headers),
-                body.len(),
-            );
+            store.add(slack::draft(channel, payload), readable(&headers), &body);
             "ok".into_response()
         }
         Err(refusal) => refuse(
@@ -131,7 +127,7 @@ async fn receive_webhook(
         Ok(payload) => {
             let readable = readable(&headers);
             let draft = webhook::draft(channel, uri.path().to_owned(), &readable, payload);
-            store.add(draft, readable, body.len());
+            store.add(draft, readable, &body);
             StatusCode::NO_CONTENT.into_response()
         }
         Err(error) => {
@@ -160,7 +156,7 @@ async fn receive_sns(
             let payload = serde_json::from_slice(&body)
                 .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));
             let draft = notification.into_draft(subscriber.to.as_deref(), payload);
-            store.add(draft, readable(&headers), body.len());
+            store.add(draft, readable(&headers), &body);
             StatusCode::OK.into_response()
         }
         Ok(Delivery::Confirmation {

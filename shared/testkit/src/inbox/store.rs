@@ -86,7 +86,7 @@ impl Store {
         self.version.subscribe()
     }
 
-    pub(crate) fn add(&self, draft: Draft, headers: BTreeMap<String, String>, size: usize) {
+    pub(crate) fn add(&self, draft: Draft, headers: BTreeMap<String, String>, body: &[u8]) {
         let received_at = self.now();
         {
             let mut held = self.held();
@@ -102,15 +102,15 @@ impl Store {
                 payload: draft.payload,
                 headers,
                 view: draft.view,
-                size,
+                body: String::from_utf8_lossy(body).into_owned(),
             };
-            held.bytes += size;
+            held.bytes += message.body.len();
             held.messages.push_back(Arc::new(message));
             while held.messages.len() > MESSAGES || held.bytes > MESSAGE_BYTES {
                 let Some(oldest) = held.messages.pop_front() else {
                     break;
                 };
-                held.bytes -= oldest.size;
+                held.bytes -= oldest.body.len();
             }
         }
         self.changed();
@@ -225,7 +225,7 @@ mod tests {
             payload: Value::Null,
             view: View::Slack(SlackView::default()),
         };
-        store.add(draft, BTreeMap::new(), size);
+        store.add(draft, BTreeMap::new(), &vec![b'x'; size]);
     }
 
     #[test]

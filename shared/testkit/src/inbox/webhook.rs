@@ -13,6 +13,8 @@ use super::view::{CloudEvent, View, WebhookView};
 const FIELDS: usize = 40;
 /// How much of one scalar is shown.
 const FIELD_CHARACTERS: usize = 400;
+/// How much of a scalar's path is shown.
+const PATH_CHARACTERS: usize = 120;
 /// How deep the list of scalars looks.
 const DEPTH: u8 = 6;
 
@@ -32,7 +34,21 @@ pub(crate) fn draft(
         .filter(|id| cause::is_id(id))
         .map(str::to_owned);
     let mut fields = Vec::new();
-    collect(&payload, String::new(), DEPTH, &mut fields);
+    // The attributes of a structured CloudEvent stand beside its data and are shown by themselves.
+    let structured = cloud_event
+        .as_ref()
+        .is_some_and(|event| event.mode == "structured");
+    let read = if structured {
+        payload.get("data")
+    } else {
+        Some(&payload)
+    };
+    collect(
+        read.unwrap_or(&Value::Null),
+        String::new(),
+        DEPTH,
+        &mut fields,
+    );
     let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str);
     let title = cloud_event
         .as_ref()
@@ -46,10 +62,21 @@ pub(crate) fn draft(
         .chars()
         .take(150)
         .collect();
-    let lines: Vec<String> = fields
-        .iter()
+    let attributes = cloud_event.iter().flat_map(|event| {
+        [
+            Some(("type", &event.kind)),
+            event.subject.as_ref().map(|subject| ("subject", subject)),
+        ]
+    });
+    let mut lines: Vec<String> = attributes
+        .flatten()
         .map(|(name, value)| format!("{name}: {value}"))
         .collect();
+    lines.extend(
+        fields
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}")),
+    );
     let view = WebhookView {
         path,
         cloud_event,
@@ -125,10 +152,16 @@ fn collect(value: &Value, path: String, depth: u8, fields: &mut Vec<(String, Str
             }
         }
         Value::String(text) => {
-            fields.push((path, text.chars().take(FIELD_CHARACTERS).collect()));
+            fields.push((cut(&path, PATH_CHARACTERS), cut(text, FIELD_CHARACTERS)));
         }
-        Value::Bool(_) | Value::Number(_) => fields.push((path, value.to_string())),
+        Value::Bool(_) | Value::Number(_) => {
+            fields.push((cut(&path, PATH_CHARACTERS), value.to_string()));
+        }
     }
+}
+
+fn cut(text: &str, characters: usize) -> String {
+    text.chars().take(characters).collect()
 }
 
 #[cfg(test)]

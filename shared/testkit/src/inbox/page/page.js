@@ -119,7 +119,7 @@ function slackView(message, view) {
     if (attachment.color) bar.style.borderLeftColor = attachment.color;
     body.append(bar);
   }
-  const parts = [make("div", { class: "slack" }, make("div", { class: "avatar", "aria-hidden": "true" }, "⎈"), body)];
+  const parts = [make("div", { class: "slack" }, make("div", { class: "avatar", "aria-hidden": "true" }, "ES"), body)];
   if (view.notification) {
     parts.push(make("p", { class: "notification" }, make("span", {}, "Notification"), view.notification));
   }
@@ -151,7 +151,7 @@ function webhookView(message, view) {
     const rows = [["id", event.id], ["type", event.type], ["source", event.source], ["subject", event.subject], ["time", event.time]];
     parts.push(table(rows.filter(([, value]) => value), "CloudEvent, " + event.mode + " mode"));
   }
-  if (view.fields.length) parts.push(table(view.fields, "Body"));
+  if (view.fields.length) parts.push(table(view.fields, view.cloud_event?.mode === "structured" ? "Data" : "Body"));
   return [make("div", { class: "webhook" }, parts)];
 }
 
@@ -170,7 +170,12 @@ function ago(time) {
 }
 
 function pretty(value) {
-  return typeof value === "string" ? value : JSON.stringify(value, null, 2);
+  return JSON.stringify(value, null, 2);
+}
+
+/** The body of a request, indented when it is JSON. */
+function prettyBody(body) {
+  try { return pretty(JSON.parse(body)); } catch { return body; }
 }
 
 function size(text) {
@@ -180,7 +185,7 @@ function size(text) {
 
 function article(message) {
   const view = { slack: slackView, email: emailView, webhook: webhookView }[message.kind] || webhookView;
-  const raw = pretty(message.payload);
+  const raw = prettyBody(message.body);
   const wide = window.matchMedia("(min-width: 60rem)").matches;
   const headers = Object.entries(message.headers).map(([name, value]) => name + ": " + value).join("\n");
   return make("article", { id: "message-" + message.id, class: "message " + message.kind, "data-kind": message.kind },
@@ -195,7 +200,7 @@ function article(message) {
       make("div", { class: "view" }, view(message, message.view)),
       make("div", { class: "raws" },
         make("details", { class: "raw", open: wide },
-          make("summary", {}, "Raw payload", make("span", { class: "size" }, size(raw))), make("pre", {}, raw)),
+          make("summary", {}, "Raw payload", make("span", { class: "size" }, size(message.body))), make("pre", {}, raw)),
         make("details", { class: "raw" }, make("summary", {}, "Request headers"), make("pre", {}, headers)),
         make("a", { class: "json", href: "/messages/" + encodeURIComponent(message.id) }, "JSON"))),
     make("footer", { class: "because" }));
@@ -220,7 +225,7 @@ function because(message) {
 function matches(message) {
   if (kind && message.kind !== kind) return false;
   if (!search) return true;
-  const text = [message.title, message.text, message.channel, message.cause || "", JSON.stringify(message.payload)];
+  const text = [message.text, message.channel, message.cause || "", message.body];
   return text.join("\n").toLowerCase().includes(search);
 }
 
