@@ -34,27 +34,47 @@ impl Route {
         };
         // From the end, so that a repository may itself be called `blobs` or `tags`.
         let segments: Vec<&str> = rest.split('/').collect();
-        let (name, route): (&[&str], fn(String, String) -> Self) = match segments.as_slice() {
-            [name @ .., "tags", "list"] => (name, |name, _| Self::Tags { name }),
+        let last = segments.last().copied().unwrap_or_default().to_owned();
+        let (name, route): (&[&str], Tail) = match segments.as_slice() {
+            [name @ .., "tags", "list"] => (name, Tail::Tags),
             [name @ .., "blobs", "uploads"] | [name @ .., "blobs", "uploads", ""] => {
-                (name, |name, _| Self::Uploads { name })
+                (name, Tail::Uploads)
             }
-            [name @ .., "blobs", "uploads", _] => {
-                (name, |name, session| Self::Upload { name, session })
-            }
-            [name @ .., "blobs", _] => (name, |name, digest| Self::Blob { name, digest }),
-            [name @ .., "manifests", _] => {
-                (name, |name, reference| Self::Manifest { name, reference })
-            }
-            [name @ .., "referrers", _] => (name, |name, digest| Self::Referrers { name, digest }),
+            [name @ .., "blobs", "uploads", _] => (name, Tail::Upload),
+            [name @ .., "blobs", _] => (name, Tail::Blob),
+            [name @ .., "manifests", _] => (name, Tail::Manifest),
+            [name @ .., "referrers", _] => (name, Tail::Referrers),
             _ => return None,
         };
-        let last = segments.last().copied().unwrap_or_default();
         if name.is_empty() {
             return None;
         }
-        Some(route(name.join("/"), last.to_owned()))
+        let name = name.join("/");
+        Some(match route {
+            Tail::Tags => Self::Tags { name },
+            Tail::Uploads => Self::Uploads { name },
+            Tail::Upload => Self::Upload {
+                name,
+                session: last,
+            },
+            Tail::Blob => Self::Blob { name, digest: last },
+            Tail::Manifest => Self::Manifest {
+                name,
+                reference: last,
+            },
+            Tail::Referrers => Self::Referrers { name, digest: last },
+        })
     }
+}
+
+/// What stands behind a repository's name.
+enum Tail {
+    Tags,
+    Uploads,
+    Upload,
+    Blob,
+    Manifest,
+    Referrers,
 }
 
 #[cfg(test)]

@@ -84,6 +84,7 @@ pub(crate) async fn forward(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
     let (parts, body) = request.into_parts();
+    let is_part = parts.method == Method::PATCH;
     let path = parts
         .uri
         .path_and_query()
@@ -98,7 +99,11 @@ pub(crate) async fn forward(
         .await?;
     let (parts, body) = answer.into_parts();
     let mut response = Response::new(reply::boxed(body));
-    *response.status_mut() = parts.status;
+    *response.status_mut() = match parts.status {
+        // ECR's answer to a part; the specification says 202.
+        StatusCode::ACCEPTED if is_part => StatusCode::CREATED,
+        status => status,
+    };
     *response.headers_mut() = passed(&parts.headers);
     if let Some(location) = parts.headers.get(header::LOCATION) {
         let location = location.to_str().unwrap_or_default();
@@ -166,10 +171,10 @@ fn cut(response: Response<Body>, part: &RangeInclusive<u64>, size: u64) -> Respo
     let piece = stream::try_unfold(
         (Box::pin(data), skip, take),
         |(mut data, mut skip, take)| async move {
-            while take > 0 {
-                let Some(mut bytes) = data.next().await.transpose()? else {
-                    break;
-                };
+            if take == 0 {
+                return Ok(None);
+            }
+            while let Some(mut bytes) = data.next().await.transpose()? {
                 let skipped = skip.min(bytes.len() as u64);
                 skip -= skipped;
                 let _ = bytes.split_to(usize::try_from(skipped).unwrap_or(usize::MAX));
