@@ -231,3 +231,6 @@ impl Client {
         &self.shared.retry
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,7 +154,7 @@ impl Kind {
 }
 
 /// A registry and the address its requests go to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     pub(crate) host: RegistryHost,
     /// Scheme, host and port; the path is `/`.
@@ -208,6 +208,14 @@ impl Endpoint {
             kind,
             trusted,
         })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn taken_for_remote(&self) -> Self {
+        Self {
+            local: false,
+            ..self.clone()
+        }
     }
 
     /// Whether requests go to Docker Hub, where a name without a slash lives below `library/`.

@@ -8,6 +8,8 @@ mod client;
 pub mod copy;
 mod endpoint;
 mod error;
+#[cfg(test)]
+mod fake;
 mod layout;
 mod manifest;
 mod origin;

@@ -83,6 +83,16 @@ impl Repository {
         }
     }
 
+    /// The same repository, taken for one that is not on this machine.
+    #[cfg(test)]
+    pub(crate) fn not_local(&self) -> Self {
+        let endpoint = self.endpoint.taken_for_remote();
+        Self {
+            endpoint: Arc::new(endpoint),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }

@@ -426,9 +426,9 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_upload_that_stands_still_is_given_up_and_one_that_moves_is_not() {
-        let idle = Duration::from_secs(60);
+        let idle = Duration::from_millis(20);
         let flow = Flow::new(|_| {});
         assert!(
             watched(std::future::pending::<()>(), &flow, 10, idle)

@@ -1,0 +1,97 @@
+/// How the fake registry wants to be shown who asks.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Access {
+    #[default]
+    Open,
+    /// `user:password`.
+    Basic(String),
+    /// A token service, here or at `realm`; it takes `user:password` where there is one.
+    Bearer {
+        pair: Option<String>,
+        realm: Option<String>,
+        /// Each token is good for so many requests.
+        uses: u32,
+        /// The refresh token that the service takes.
+        refresh: Option<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mounts {
+    /// As Distribution does: 201 where the named repository has the blob.
+    #[default]
+    Work,
+    /// Always 202.
+    Refused,
+    /// 403 for a mount from another repository.
+    Denied,
+}
+
+/// What a fault does.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    /// Answers with a status, headers and an error code.
+    Status(u16, Vec<(&'static str, String)>, &'static str),
+    /// Cuts the connection after so many bytes of the request's body.
+    CutRequest(u64),
+    /// Cuts the connection after so many bytes of the reply's body.
+    CutReply(u64),
+    /// Redirects (307) to an address.
+    Redirect(String),
+    /// Sends these bytes instead.
+    Bytes(Vec<u8>),
+    /// Sends a body without end.
+    Endless,
+}
+
+/// Something that happens to the next `times` requests that match.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) times: u32,
+    pub(crate) what: What,
+}
+
+impl Fault {
+    pub(crate) fn new(method: &'static str, path: &str, times: u32, what: What) -> Self {
+        Self {
+            method,
+            path: path.to_owned(),
+            times,
+            what,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Quirks {
+    pub(crate) access: Access,
+    pub(crate) mounts: Mounts,
+    pub(crate) faults: Vec<Fault>,
+    /// Upload locations are relative.
+    pub(crate) relative_location: bool,
+    /// Upload locations carry a query.
+    pub(crate) location_query: Option<String>,
+    /// Upload locations lead to this origin.
+    pub(crate) location_origin: Option<String>,
+    /// Blobs are served from this origin.
+    pub(crate) blob_origin: Option<String>,
+    pub(crate) no_digest_header: bool,
+    pub(crate) wrong_digest_header: bool,
+    pub(crate) immutable: bool,
+    /// As ECR: 201 for a `PATCH`, a `Range` that sticks, no status of uploads.
+    pub(crate) ecr: bool,
+    pub(crate) referrers_api: bool,
+    /// No `OCI-Subject`, although there is a referrers API.
+    pub(crate) silent_subject: bool,
+    pub(crate) ignores_range: bool,
+    /// Repositories exist only once created.
+    pub(crate) must_create: bool,
+    /// Refuses a blob in one piece.
+    pub(crate) parts_only: bool,
+    /// What was received of a cut upload is lost.
+    pub(crate) forgets_uploads: bool,
+    /// `Link` headers of listings.
+    pub(crate) link: Option<String>,
+}
