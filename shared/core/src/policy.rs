@@ -120,3 +120,6 @@ impl Policy {
         schema::schema()
     }
 }
+
+#[cfg(test)]
+mod tests;

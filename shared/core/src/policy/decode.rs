@@ -106,13 +106,14 @@ impl Decoder {
         );
     }
 
-    fn wrong_type(&mut self, at: &At<'_>, expected: &str) {
+    pub(super) fn wrong_type(&mut self, at: &At<'_>, expected: &str) {
         let mut message = match &at.node.value {
             Value::Null => "has no value".to_owned(),
             other => format!("found {}", other.describe()),
         };
         if let Value::Bool(_) | Value::Number(_) = at.node.value
             && expected.starts_with("a text")
+            && !expected.contains("one of")
         {
             message.push_str("; put it in quotes");
         }
@@ -269,11 +270,7 @@ impl Decoder {
             return Vec::new();
         };
         if nodes.is_empty() {
-            self.invalid(
-                at,
-                "the list is empty",
-                &format!("at least one of {expected}"),
-            );
+            self.invalid(at, "the list is empty", expected);
         }
         if self.too_many(at, nodes.len(), max) {
             return Vec::new();

@@ -293,4 +293,4 @@ fn text_of(value: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -114,3 +114,41 @@ pub enum HeaderSource {
     /// Where the value is kept.
     Secret(SecretRef),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_everywhere_and_http_to_this_machine() {
+        for text in [
+            "https://hooks.example.com/T0/B0/x",
+            "http://127.0.0.1:8080/hook",
+            "http://localhost/hook",
+            "http://[::1]:9/",
+        ] {
+            assert!(matches!(text.parse(), Ok(Endpoint::Url(_))), "{text}");
+        }
+        let error = |text: &str| text.parse::<Endpoint>().unwrap_err();
+        assert_eq!(error("http://hooks.example.com/x"), EndpointError::Scheme);
+        assert_eq!(
+            error("http://127.0.0.1.example.com/x"),
+            EndpointError::Scheme
+        );
+        assert_eq!(error("ftp://127.0.0.1/x"), EndpointError::Scheme);
+        assert_eq!(
+            error("https://user:pw@example.com/"),
+            EndpointError::UserInfo
+        );
+        assert_eq!(error("hooks.example.com"), EndpointError::Text);
+        assert!(matches!(error("ssm:"), EndpointError::Secret(_)));
+    }
+
+    #[test]
+    fn the_path_of_an_address_stays_out_of_logs() {
+        let endpoint: Endpoint = "https://hooks.example.com/T0/B0/secret".parse().unwrap();
+        assert_eq!(format!("{endpoint:?}"), "https://hooks.example.com/…");
+        let secret: Endpoint = "secretsmanager:steward/slack".parse().unwrap();
+        assert_eq!(format!("{secret:?}"), "secretsmanager:steward/slack");
+    }
+}

@@ -36,7 +36,9 @@ pub enum RepositoryGlobError {
     #[error("holds {0:?}, which no repository name has")]
     Character(char),
     /// A `**` that is only a part of a path component.
-    #[error("`**` must stand alone between slashes")]
+    #[error(
+        "joins `**` with other text, where it is no more than `*`: `**` stands alone between slashes"
+    )]
     Recursive,
     /// An empty path component, or a slash at the start or the end.
     #[error("has an empty path component")]
@@ -189,5 +191,74 @@ impl RepositorySet {
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.include.iter().all(RepositoryGlob::is_exact)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_star_stays_and_two_cross() {
+        let cases: [(&str, &[&str], &[&str]); 10] = [
+            ("**", &["app", "prod/app", "a/b/c"], &[]),
+            ("*", &["app"], &["prod/app"]),
+            (
+                "prod/**",
+                &["prod/app", "prod/shop/app"],
+                &["prod", "product/app", "dev/prod/app"],
+            ),
+            ("prod/*", &["prod/app"], &["prod/shop/app", "prod"]),
+            (
+                "**/api",
+                &["api", "prod/api", "a/b/api"],
+                &["prod/api/x", "myapi"],
+            ),
+            ("prod/**/api", &["prod/api", "prod/a/b/api"], &["dev/api"]),
+            ("prod/app", &["prod/app"], &["prod/apps", "prod/app/x"]),
+            ("{prod,live}/**", &["prod/app", "live/a/b"], &["dev/app"]),
+            (
+                "team-?/[a-c]*",
+                &["team-1/abc", "team-x/c"],
+                &["team-10/a", "team-1/d", "team-1/a/b"],
+            ),
+            ("pr.d/*", &["pr.d/x"], &["prod/x"]),
+        ];
+        for (text, yes, no) in cases {
+            let glob = RepositoryGlob::new(text).unwrap();
+            for name in yes {
+                assert!(glob.matches(name), "{text} should match {name}");
+            }
+            for name in no {
+                assert!(!glob.matches(name), "{text} should not match {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn globs_that_cannot_mean_anything_are_refused() {
+        let error = |text: &str| RepositoryGlob::new(text).unwrap_err();
+        assert_eq!(error(""), RepositoryGlobError::Empty);
+        assert_eq!(error("Prod/**"), RepositoryGlobError::Character('P'));
+        assert_eq!(error("prod/app:v1"), RepositoryGlobError::Character(':'));
+        assert_eq!(error("prod**"), RepositoryGlobError::Recursive);
+        assert_eq!(error("***"), RepositoryGlobError::Recursive);
+        assert_eq!(error("/prod"), RepositoryGlobError::EmptyComponent);
+        assert_eq!(error("prod/"), RepositoryGlobError::EmptyComponent);
+        assert_eq!(error(&"a".repeat(513)), RepositoryGlobError::TooLong);
+        assert!(matches!(error("prod/[a"), RepositoryGlobError::Glob(_)));
+        assert!(matches!(error("prod/{a"), RepositoryGlobError::Glob(_)));
+    }
+
+    #[test]
+    fn exclude_wins() {
+        let glob = |text| RepositoryGlob::new(text).unwrap();
+        let set = RepositorySet {
+            include: vec![glob("prod/**"), glob("live/*")],
+            exclude: vec![glob("prod/legacy/**")],
+        };
+        let contains = |name: &str| set.contains(&name.parse().unwrap());
+        assert!(contains("prod/app") && contains("live/app"));
+        assert!(!contains("prod/legacy/app") && !contains("dev/app"));
     }
 }

@@ -623,3 +623,6 @@ fn route() -> Value {
         ],
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ pub enum SecretRef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretRefError {
     /// Neither `secretsmanager:` nor `ssm:` is in front.
-    #[error("not a secret reference (its text is not shown here, it may be a secret)")]
+    #[error("not a secret reference; it is not repeated here because it may be the secret itself")]
     Scheme,
     /// The name is empty, too long, or has a character that the service does not allow.
     #[error("the name behind `{0}:` is not one that the service allows")]
@@ -109,5 +109,54 @@ impl fmt::Display for SecretRef {
             }
             Self::Ssm { name } => write!(f, "ssm:{name}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_read_and_written() {
+        let arn =
+            "secretsmanager:arn:aws:secretsmanager:eu-west-1:111122223333:secret:slack-AbCdEf";
+        for text in [
+            "secretsmanager:steward/slack",
+            "secretsmanager:a#url",
+            "ssm:/steward/token",
+            arn,
+        ] {
+            let secret: SecretRef = text.parse().unwrap();
+            assert_eq!(secret.to_string(), text);
+        }
+        assert_eq!(
+            "secretsmanager:steward/ghcr#token".parse(),
+            Ok(SecretRef::SecretsManager {
+                name: "steward/ghcr".to_owned(),
+                json_key: Some("token".to_owned())
+            })
+        );
+    }
+
+    #[test]
+    fn other_texts_are_refused_and_not_repeated() {
+        let error = |text: &str| text.parse::<SecretRef>().unwrap_err();
+        assert_eq!(error("hunter2"), SecretRefError::Scheme);
+        assert_eq!(
+            error("secretsmanager:"),
+            SecretRefError::Name("secretsmanager")
+        );
+        assert_eq!(
+            error("secretsmanager:a b"),
+            SecretRefError::Name("secretsmanager")
+        );
+        assert_eq!(
+            error("secretsmanager:a:b"),
+            SecretRefError::Name("secretsmanager")
+        );
+        assert_eq!(error("secretsmanager:a#"), SecretRefError::JsonKey);
+        assert_eq!(error("ssm:a#b"), SecretRefError::SsmKey);
+        assert_eq!(error("ssm:"), SecretRefError::Name("ssm"));
+        assert!(!error("hunter2").to_string().contains("hunter2"));
     }
 }

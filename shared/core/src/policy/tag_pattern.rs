@@ -164,7 +164,7 @@ impl TagPattern {
     pub fn exact(text: &str) -> Result<Self, TagPatternError> {
         check_length(text)?;
         text.parse::<Tag>()
-            .map_err(|e| TagPatternError::Exact(e.reason))?;
+            .map_err(|e| TagPatternError::Exact(e.reason.trim_start_matches("expected ")))?;
         Ok(Self {
             text: text.to_owned(),
             matcher: Matcher::Exact,

@@ -116,7 +116,7 @@ impl RepositoryTemplate {
         for (prefix, basename) in [(Some("aa"), "bb"), (None, "bb")] {
             fill(&parts, prefix, basename)
                 .parse::<RepositoryPath>()
-                .map_err(|e| TemplateError::Name(e.reason))?;
+                .map_err(|e| TemplateError::Name(e.reason.trim_start_matches("expected ")))?;
         }
         let shape = shape(&parts).ok_or(TemplateError::TooLong)?;
         Ok(Self {
@@ -279,7 +279,7 @@ impl TagTemplate {
         template
             .fill("a")
             .parse::<Tag>()
-            .map_err(|e| TemplateError::Name(e.reason))?;
+            .map_err(|e| TemplateError::Name(e.reason.trim_start_matches("expected ")))?;
         Ok(template)
     }
 
@@ -309,5 +309,109 @@ impl TagTemplate {
 impl fmt::Display for TagTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(template: &str, repository: &str) -> String {
+        let template = RepositoryTemplate::new(template).unwrap();
+        let name = template.render(&repository.parse().unwrap()).unwrap();
+        assert!(template.could_make(name.as_str()), "{template} made {name}");
+        name.to_string()
+    }
+
+    #[test]
+    fn placeholders_stand_for_the_parts_of_the_name() {
+        let cases = [
+            ("dr/{repository}", "prod/shop/app", "dr/prod/shop/app"),
+            ("mirror/{basename}", "prod/shop/app", "mirror/app"),
+            (
+                "{prefix}/dr/{basename}",
+                "prod/shop/app",
+                "prod/shop/dr/app",
+            ),
+            ("{prefix}/dr/{basename}", "app", "dr/app"),
+            ("q/{prefix}", "prod/app", "q/prod"),
+            ("q/{prefix}", "app", "q"),
+            ("a/{prefix}/b", "app", "a/b"),
+            ("{repository}-copy", "app", "app-copy"),
+            ("fixed/name", "app", "fixed/name"),
+        ];
+        for (template, repository, expected) in cases {
+            assert_eq!(
+                render(template, repository),
+                expected,
+                "{template} of {repository}"
+            );
+        }
+    }
+
+    #[test]
+    fn templates_that_make_no_name_are_refused() {
+        let error = |text: &str| RepositoryTemplate::new(text).unwrap_err();
+        assert_eq!(error(""), TemplateError::Empty);
+        assert_eq!(error("x/{repo}"), TemplateError::Unknown("repo".to_owned()));
+        assert_eq!(error("x/{repository"), TemplateError::Brace);
+        assert_eq!(error("x/repository}"), TemplateError::Brace);
+        assert_eq!(error("x/{tag}"), TemplateError::Unknown("tag".to_owned()));
+        for text in [
+            "Dr/{repository}",
+            "/x/{basename}",
+            "x//{basename}",
+            "x-{prefix}",
+            "{prefix}",
+        ] {
+            assert!(matches!(error(text), TemplateError::Name(_)), "{text}");
+        }
+        assert_eq!(error(&"a".repeat(513)), TemplateError::TooLong);
+    }
+
+    #[test]
+    fn a_name_that_grows_too_long_is_an_error() {
+        let template = RepositoryTemplate::new("quarantine/{repository}").unwrap();
+        let long: RepositoryName = "a".repeat(250).parse().unwrap();
+        assert!(template.render(&long).is_err());
+    }
+
+    #[test]
+    fn what_a_template_could_have_made() {
+        let could = |template: &str, name: &str| {
+            RepositoryTemplate::new(template).unwrap().could_make(name)
+        };
+        assert!(could("quarantine/{repository}", "quarantine/prod/app"));
+        assert!(!could("quarantine/{repository}", "quarantine"));
+        assert!(!could("quarantine/{repository}", "prod/quarantine/app"));
+        assert!(!could("quarantine/{repository}", "quarantined/app"));
+        assert!(could("q/{basename}", "q/app"));
+        assert!(!could("q/{basename}", "q/prod/app"));
+        assert!(could("{prefix}/q/{basename}", "q/app"));
+        assert!(could("{prefix}/q/{basename}", "prod/q/app"));
+        assert!(!could("{prefix}/q/{basename}", "prod/app"));
+        assert!(could("a.b/{basename}", "a.b/app") && !could("a.b/{basename}", "axb/app"));
+    }
+
+    #[test]
+    fn tag_templates_keep_the_tag() {
+        let render = |template: &str, tag: &str| {
+            TagTemplate::new(template)
+                .unwrap()
+                .render(&tag.parse().unwrap())
+                .map(|t| t.to_string())
+        };
+        assert_eq!(render("eu-{tag}", "v1.2.3").unwrap(), "eu-v1.2.3");
+        assert_eq!(render("{tag}", "v1").unwrap(), "v1");
+        assert!(render("eu-{tag}", &"a".repeat(126)).is_err());
+        assert_eq!(TagTemplate::new("eu"), Err(TemplateError::NoTag));
+        assert_eq!(
+            TagTemplate::new("{basename}-{tag}"),
+            Err(TemplateError::Unknown("basename".to_owned()))
+        );
+        assert!(matches!(
+            TagTemplate::new("-{tag}"),
+            Err(TemplateError::Name(_))
+        ));
     }
 }

@@ -42,6 +42,12 @@ pub(super) fn repository_set(d: &mut Decoder, at: &At<'_>) -> Option<RepositoryS
             exclude: Vec::new(),
         });
     }
+    if !matches!(at.node.value, Value::Map(_)) {
+        let expected = "a list of globs such as `[\"prod/**\"]`, or a mapping with `include` and \
+                        `exclude`";
+        d.wrong_type(at, expected);
+        return None;
+    }
     let fields = d.fields(at, &["include", "exclude"])?;
     let include = match fields.get("include") {
         Some(at) => repository_globs(d, &at),

@@ -112,7 +112,9 @@ fn named_rules<'n>(fields: &Fields<'n>) -> Vec<&'n str> {
                 .iter()
                 .find(|entry| entry.key == "name")
                 .map(|entry| &entry.value.value);
-            if let Some(Value::Text(name)) = name {
+            if let Some(Value::Text(name)) = name
+                && !names.contains(&name.as_str())
+            {
                 names.push(name.as_str());
             }
         }

@@ -125,12 +125,9 @@ fn target(d: &mut Decoder, at: &At<'_>) -> Option<ReplicationTarget> {
     const TAG: &str = "a tag with `{tag}`, such as `eu-{tag}`";
 
     let fields = d.fields(at, &TARGET_FIELDS)?;
-    let registry = d.required(&fields, "registry", HOST).and_then(|at| {
-        d.parsed(&at, HOST, |text| {
-            text.parse::<RegistryHost>()
-                .map_err(|e| format!("is not a registry: {}", e.reason))
-        })
-    });
+    let registry = d
+        .required(&fields, "registry", HOST)
+        .and_then(|at| registry(d, &at, HOST));
     let repository = d
         .required(&fields, "repository", REPOSITORY_TEMPLATE)
         .and_then(|at| d.parsed(&at, REPOSITORY_TEMPLATE, RepositoryTemplate::new));
@@ -205,6 +202,20 @@ fn target(d: &mut Decoder, at: &At<'_>) -> Option<ReplicationTarget> {
         create,
         location: at.node.location,
     })
+}
+
+fn registry(d: &mut Decoder, at: &At<'_>, expected: &str) -> Option<RegistryHost> {
+    let text = d.text(at, expected)?;
+    text.parse::<RegistryHost>()
+        .map_err(|error| {
+            let expected = error.reason.trim_start_matches("expected ");
+            d.invalid(
+                at,
+                format!("`{}` is not a registry", super::shorten(text)),
+                expected,
+            );
+        })
+        .ok()
 }
 
 fn create(d: &mut Decoder, at: &At<'_>) -> Option<CreateSettings> {
