@@ -25,7 +25,7 @@ pub struct Cut {
     /// Which bytes count.
     pub direction: Direction,
     /// A connection is cut when it is about to carry more than so many bytes; exactly so many are
-    /// passed on. 0 cuts at the first byte.
+    /// passed on, though a reset may overtake the last of them. 0 cuts at the first byte.
     pub after: u64,
     /// How many connections are cut. Those which carry fewer bytes do not count.
     pub connections: u32,

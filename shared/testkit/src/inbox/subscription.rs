@@ -49,8 +49,11 @@ async fn get(url: &Url) -> Result<(), String> {
         target.push_str(query);
     }
     let authority = url.authority();
-    let request = Request::get(target)
-        .header(header::HOST, authority)
+    let mut request = Request::get(target).header(header::HOST, authority);
+    if let Some(scope) = scope(url) {
+        request = request.header(header::AUTHORIZATION, scope);
+    }
+    let request = request
         .body(Body::empty())
         .map_err(|error| format!("SubscribeURL makes no request: {error}"))?;
     let stream = connect(url).await?;
@@ -66,6 +69,28 @@ async fn get(url: &Url) -> Result<(), String> {
     } else {
         Err(format!("SubscribeURL answered {status}"))
     }
+}
+
+/// The scope of a signature, without one. SNS has its Region in the host name of the address; the
+/// emulator has one address for all Regions and accounts and finds them here.
+fn scope(url: &Url) -> Option<String> {
+    let (_, topic) = url.query_pairs().find(|(name, _)| name == "TopicArn")?;
+    let parts: Vec<&str> = topic.split(':').collect();
+    let [_, _, "sns", region, account, _] = parts.as_slice() else {
+        return None;
+    };
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    (plain(region) && plain(account)).then(|| {
+        format!(
+            "AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/sns/aws4_request, \
+             SignedHeaders=host, Signature=0"
+        )
+    })
 }
 
 async fn connect(url: &Url) -> Result<TcpStream, String> {
@@ -89,6 +114,30 @@ async fn connect(url: &Url) -> Result<TcpStream, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_region_and_account_of_the_topic_are_named() {
+        let of = |topic: &str| {
+            scope(
+                &check(&format!("http://localhost:1/?TopicArn={topic}"))
+                    .expect("a loopback address"),
+            )
+        };
+        let scope = of("arn:aws:sns:eu-west-1:111122223333:security").expect("a topic");
+        assert!(
+            scope.contains("Credential=111122223333/20260101/eu-west-1/sns/"),
+            "{scope}"
+        );
+        for topic in [
+            "",
+            "security",
+            "arn:aws:sns:eu-west-1::x",
+            "arn:aws:sqs:a:b:c",
+            "a:b:sns:a/b:%0d%0a:x",
+        ] {
+            assert_eq!(of(topic), None, "{topic}");
+        }
+    }
 
     #[test]
     fn only_this_machine_is_visited() {

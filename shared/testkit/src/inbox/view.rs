@@ -239,10 +239,17 @@ fn push_plain(nodes: &[Node], out: &mut String) {
             | Node::Strike { children }
             | Node::Link { children, .. } => push_plain(children, out),
             Node::Quote { children } | Node::Group { children } | Node::Item { children } => {
+                begin_line(out);
                 push_plain(children, out);
                 out.push('\n');
             }
             Node::Break => out.push('\n'),
         }
+    }
+}
+
+fn begin_line(out: &mut String) {
+    if !out.is_empty() && !out.ends_with('\n') {
+        out.push('\n');
     }
 }
