@@ -38,6 +38,11 @@ impl Plain {
         self
     }
 
+    fn without_length(mut self) -> Self {
+        self.headers.retain(|(name, _)| name != "content-length");
+        self
+    }
+
     fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
@@ -132,13 +137,13 @@ pub(super) async fn answer(state: Shared, request: Request<Incoming>) -> Answer 
         }
         Some(What::Redirect(to)) => Plain::new(307).header("location", to),
         Some(What::Bytes(bytes)) => {
-            let mut plain = state.lock().unwrap().route(&asked);
+            let mut plain = state.lock().unwrap().route(&asked).without_length();
             plain.body = bytes;
             plain
         }
         Some(What::Endless) => {
             endless = true;
-            state.lock().unwrap().route(&asked)
+            state.lock().unwrap().route(&asked).without_length()
         }
         other => {
             if let Some(What::CutReply(after)) = other {

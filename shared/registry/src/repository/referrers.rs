@@ -99,7 +99,11 @@ impl Repository {
                 .header(CONTENT_TYPE)
                 .is_some_and(|text| text.starts_with(MediaType::OciIndex.as_str()));
             if !is_index {
-                return Ok(None);
+                return if page == 0 {
+                    Ok(None)
+                } else {
+                    Err(reply.protocol("a page of referrers that is no image index"))
+                };
             }
             let next = reply
                 .header(LINK)
