@@ -135,8 +135,8 @@ pub enum GatewayError {
     },
 }
 
-/// A running gateway. Dropping it stops it at once; [`Gateway::stop`] lets requests and events
-/// finish.
+/// A running gateway. Dropping it closes its addresses and forgets events that are still to be put;
+/// [`Gateway::stop`] lets requests and events finish.
 #[derive(Debug)]
 pub struct Gateway {
     /// Where it listens.

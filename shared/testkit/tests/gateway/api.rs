@@ -316,3 +316,40 @@ async fn a_repository_deleted_by_force_leaves_no_image_behind() {
     );
     stage.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_sees_a_tag_on_its_way_out() {
+    let stage = Stage::start().await;
+    let image = app("twelve");
+    let target = Target::new(&stage.url()).unwrap();
+    target.push("team/app", Some("keep"), &image).await.unwrap();
+    for n in 0..15 {
+        let tag = format!("t{n}");
+        target
+            .push_manifest("team/app", Some(&tag), &image)
+            .await
+            .unwrap();
+    }
+    let ids: Vec<Value> = (0..15)
+        .map(|n| json!({"imageTag": format!("t{n}")}))
+        .collect();
+    let input = json!({"repositoryName": "team/app", "imageIds": ids});
+    let name = json!({"repositoryName": "team/app"});
+    let removed = {
+        let mut removing = std::pin::pin!(stage.ecr(Home, "BatchDeleteImage", input));
+        loop {
+            tokio::select! {
+                removed = &mut removing => break removed,
+                described = stage.ecr(Home, "DescribeImages", name.clone()) => {
+                    let described = described.json();
+                    let details = described["imageDetails"].as_array().unwrap();
+                    assert_eq!(details.len(), 1, "{described}");
+                }
+            }
+        }
+    };
+    assert_eq!(removed.json()["imageIds"].as_array().unwrap().len(), 15);
+    let described = stage.ecr(Home, "DescribeImages", name).await.json();
+    assert_eq!(described["imageDetails"][0]["imageTags"], json!(["keep"]));
+    stage.stop().await;
+}

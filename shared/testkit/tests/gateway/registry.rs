@@ -10,7 +10,7 @@ use steward_testkit::{
 };
 
 use crate::{
-    app, pushed,
+    app, deleted, pushed,
     stage::{self, Home, Other, Stage},
     summary, two_platforms,
 };
@@ -353,5 +353,56 @@ async fn docker_images_and_lists_are_taken_as_they_are() {
     let got = stage.send("GET", "/v2/team/app/manifests/v1", Home).await;
     assert_eq!(got.body, list.manifest());
     assert_eq!(got.headers["content-type"], list.media_type());
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_is_deleted_alone_and_the_last_takes_the_image_with_it() {
+    let stage = Stage::start().await;
+    let image = app("eleven");
+    let target = Target::new(&stage.url()).unwrap();
+    target.push("team/app", Some("a"), &image).await.unwrap();
+    target
+        .push_manifest("team/app", Some("b"), &image)
+        .await
+        .unwrap();
+    let by_digest = format!("/v2/team/app/manifests/{}", image.digest());
+    for (tag, image_stays) in [("a", StatusCode::OK), ("b", StatusCode::NOT_FOUND)] {
+        let path = format!("/v2/team/app/manifests/{tag}");
+        let deleted = stage.send("DELETE", &path, Home).await;
+        assert_eq!(deleted.status, StatusCode::ACCEPTED, "{tag}");
+        assert_eq!(
+            stage.send("HEAD", &path, Home).await.status,
+            StatusCode::NOT_FOUND
+        );
+        assert_eq!(
+            stage.send("HEAD", &by_digest, Home).await.status,
+            image_stays,
+            "{tag}"
+        );
+        assert_eq!(
+            stage.send("DELETE", &path, Home).await.status,
+            StatusCode::NOT_FOUND
+        );
+    }
+    let events = stage.events(Home, 4).await;
+    assert_eq!(
+        events[2..].iter().map(summary).collect::<Vec<_>>(),
+        [deleted(Some("a"), &image), deleted(Some("b"), &image)]
+    );
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pushes_at_the_same_time_create_a_repository_once() {
+    let stage = Stage::start().await;
+    let target = Target::new(&stage.url()).unwrap();
+    let images: Vec<Image> = (0..6).map(|n| app(&n.to_string())).collect();
+    let pushes = images.iter().enumerate().map(|(n, image)| {
+        let (target, tag) = (&target, format!("v{n}"));
+        async move { target.push("team/app", Some(&tag), image).await }
+    });
+    futures_util::future::try_join_all(pushes).await.unwrap();
+    assert_eq!(stage.events(Home, 6).await.len(), 6);
     stage.stop().await;
 }
