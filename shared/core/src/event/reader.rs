@@ -111,7 +111,7 @@ impl<'a> Node<'a> {
         let items = self.value.as_array().ok_or_else(|| {
             self.invalid(&Kind {
                 what: "an array",
-                expected: "[…]",
+                expected: "a JSON array, […]",
             })
         })?;
         items
@@ -133,7 +133,7 @@ impl<'a> Node<'a> {
         self.value.as_object().ok_or_else(|| {
             self.invalid(&Kind {
                 what: "an object",
-                expected: "{…}",
+                expected: "a JSON object, {…}",
             })
         })
     }
@@ -299,12 +299,12 @@ fn whole(value: &Value) -> Option<u64> {
     })
 }
 
-/// A text that says something: not empty.
+/// A name of any form that is not empty.
 pub(super) struct NonEmpty(pub(super) String);
 
 impl Read for NonEmpty {
     const KIND: Kind = Kind {
-        what: "a text",
+        what: "a name",
         expected: "a string that is not empty",
     };
 
