@@ -38,7 +38,6 @@ pub(crate) async fn run(url: &str, switches: &[&str]) -> String {
             "--disable-component-update",
             "--disable-sync",
             "--hide-scrollbars",
-            "--virtual-time-budget=4000",
         ])
         .arg(profile_switch)
         .args(switches)
@@ -78,13 +77,15 @@ pub(crate) async fn run(url: &str, switches: &[&str]) -> String {
 }
 
 /// The page's elements after its script has run, as HTML.
-pub(crate) async fn dom(url: &str) -> String {
-    run(url, &["--dump-dom"]).await
+/// `milliseconds` of the page's own time pass before, as fast as its requests allow.
+pub(crate) async fn dom(url: &str, milliseconds: u32) -> String {
+    let budget = format!("--virtual-time-budget={milliseconds}");
+    run(url, &["--dump-dom", &budget]).await
 }
 
 /// A picture of the page.
 pub(crate) async fn screenshot(url: &str, file: &Path, width: u32, height: u32) {
     let target = format!("--screenshot={}", file.display());
     let size = format!("--window-size={width},{height}");
-    run(url, &[&target, &size]).await;
+    run(url, &[&target, &size, "--virtual-time-budget=4000"]).await;
 }

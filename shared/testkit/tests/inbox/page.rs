@@ -1,6 +1,7 @@
 //! The page in a real browser.
 
 use serde_json::json;
+use steward_testkit::faults::FaultProxy;
 use steward_testkit::inbox::{Inbox, InboxConfig};
 
 use super::browser;
@@ -131,7 +132,7 @@ async fn a_browser_shows_each_message_as_its_receiver_sees_it() {
         .await
         .expect("the inbox starts");
     tell(&inbox).await;
-    let dom = browser::dom(&format!("{}/", inbox.url())).await;
+    let dom = browser::dom(&format!("{}/", inbox.url()), 4_000).await;
     for part in [
         // Slack.
         "<h3 class=\"header\">📦 prod/app:v1.2.3 was replicated</h3>",
@@ -177,7 +178,7 @@ async fn nothing_in_a_message_becomes_a_part_of_the_page() {
         .await
         .expect("the inbox starts");
     tell_lies(&inbox).await;
-    let dom = browser::dom(&format!("{}/", inbox.url())).await;
+    let dom = browser::dom(&format!("{}/", inbox.url()), 4_000).await;
     assert!(
         dom.contains("<title>Inbox · ecr-steward local cloud</title>"),
         "the title was changed"
@@ -214,6 +215,40 @@ async fn nothing_in_a_message_becomes_a_part_of_the_page() {
     let messages = get(inbox.addr(), "/messages").await;
     assert_eq!(messages.header("content-type"), Some("application/json"));
     assert_eq!(messages.header("x-content-type-options"), Some("nosniff"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_appears_without_a_reload() {
+    let inbox = Inbox::start(InboxConfig::default())
+        .await
+        .expect("the inbox starts");
+    let proxy = FaultProxy::start(inbox.addr())
+        .await
+        .expect("the proxy starts");
+    // Ten minutes of the page's time: hundreds of requests, of which the first few load it.
+    let url = format!("http://{}/", proxy.addr());
+    let page = tokio::spawn(async move { browser::dom(&url, 600_000).await });
+    while proxy.counts().requests < 8 {
+        assert!(
+            !page.is_finished(),
+            "the page does not ask for news: {:?}",
+            page.await
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let late = post(
+        inbox.addr(),
+        "/slack/platform",
+        &json!({"text": "*late* news"}),
+    )
+    .await;
+    assert_eq!(late.status, 200);
+    let dom = page.await.expect("the page");
+    assert!(dom.contains("<strong>late</strong> news"), "{dom}");
+    assert!(
+        dom.contains("class=\"message slack new\""),
+        "not marked as new:\n{dom}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
