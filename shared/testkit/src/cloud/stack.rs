@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -29,7 +28,11 @@ pub(crate) async fn package(
     zips: &[Zip],
 ) -> Result<String, CloudError> {
     let mut text = read(template)?;
-    api.put_object(&format!("/{BUCKET}"), Bytes::new()).await?;
+    let bucket = format!(
+        "<CreateBucketConfiguration><LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>",
+        api.region()
+    );
+    api.put_object(&format!("/{BUCKET}"), bucket.into()).await?;
     for zip in zips {
         let local = format!("CodeUri: ../target/lambda/{}.zip", zip.function);
         if !text.contains(&local) {
