@@ -1,6 +1,7 @@
 //! Blobs: their digests, and their ways down and up.
 
 mod download;
+mod flow;
 mod hasher;
 mod upload;
 
@@ -12,8 +13,9 @@ use futures_util::Stream;
 use crate::error::RegistryError;
 
 pub(crate) use download::Download;
+pub(crate) use flow::Flow;
 pub(crate) use hasher::{digest_of, verify};
-pub(crate) use upload::{Flow, Part, Started, UploadSession};
+pub(crate) use upload::{Part, Started, UploadSession};
 
 /// The bytes of a blob as they arrive.
 pub(crate) type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, RegistryError>> + Send>>;

@@ -4,14 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::Method;
 use rustls::pki_types::CertificateDer;
 use steward_core::{ImageRef, RegistryHost, RepositoryPath};
 use url::Url;
 
-use crate::auth::{Credentials, NoCredentials, Session};
+use crate::auth::{Credentials, NoCredentials, Scope, Session};
 use crate::endpoint::{Endpoint, EndpointOverrides};
 use crate::error::RegistryError;
+use crate::origin::Hop;
 use crate::repository::Repository;
+use crate::request::Call;
 use crate::retry::RetryPolicy;
 use crate::transport::{Transport, TransportSettings};
 
@@ -198,6 +201,23 @@ impl Client {
     /// As [`Client::repository`].
     pub fn repository_of(&self, image: &ImageRef) -> Result<Repository, RegistryError> {
         self.repository(&image.registry, &image.repository)
+    }
+
+    /// Opens a connection to a registry and authenticates there, so that the first real request
+    /// finds both done. `GET /v2/`.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Unauthorized`] where the credentials are not accepted, or whatever else
+    /// keeps the registry from answering.
+    pub async fn ping(&self, host: &RegistryHost) -> Result<(), RegistryError> {
+        let anywhere: RepositoryPath = "ping"
+            .parse()
+            .map_err(|e: steward_core::NameError| RegistryError::Setup(e.into()))?;
+        let registry = self.repository(host, &anywhere)?;
+        let hop = Hop::to(registry.endpoint(), "/v2/")?;
+        let call = Call::new(Method::GET, hop, Scope::none());
+        registry.send(call).await.map(drop)
     }
 
     pub(crate) fn session(&self) -> &Session {

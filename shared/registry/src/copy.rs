@@ -40,6 +40,9 @@ pub struct CopyRequest {
 pub struct CopyOptions {
     /// Copy what refers to the image as well (signatures, SBOMs, attestations), recursively.
     pub referrers: bool,
+    /// Copy what cosign keeps about the image under tags of its own (`sha256-<hex>.sig`, `.att`,
+    /// `.sbom`) as well. Three more looks at the source.
+    pub cosign_tags: bool,
     /// The source's tag that has to point at the copied image still, right before the target's tag
     /// is written; otherwise nothing is tagged and the outcome is [`Outcome::SourceMoved`].
     pub recheck: Option<Tag>,
@@ -61,6 +64,7 @@ impl Default for CopyOptions {
     fn default() -> Self {
         Self {
             referrers: false,
+            cosign_tags: false,
             recheck: None,
             concurrency: 6,
             mount_from: Vec::new(),
@@ -115,7 +119,7 @@ pub struct CopyReport {
     pub bytes: u64,
     /// Requests sent, retries included; requests to token services not.
     pub requests: RequestCounts,
-    /// Referrers found at the source (and now at the target).
+    /// Referrers found at the source and now at the target, cosign's tags included.
     pub referrers: u64,
     /// How long it took.
     pub elapsed: Duration,

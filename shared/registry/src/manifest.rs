@@ -29,6 +29,10 @@ pub struct Manifest {
 
 /// What a manifest refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per manifest, never in large numbers"
+)]
 pub enum Contents {
     /// An image or artifact.
     Image {

@@ -1,5 +1,11 @@
 //! Against the real CNCF Distribution, as Debian packages it (`docker-registry`).
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;

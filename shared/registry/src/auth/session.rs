@@ -22,6 +22,11 @@ use crate::transport::Transport;
 pub(crate) struct Scope(Arc<str>);
 
 impl Scope {
+    /// No repository: just being known.
+    pub(crate) fn none() -> Self {
+        Self("".into())
+    }
+
     /// Reading a repository.
     pub(crate) fn pull(path: &RepositoryPath) -> Self {
         Self(format!("repository:{path}:pull").into())
@@ -47,7 +52,7 @@ impl Scope {
     }
 
     pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
-        self.0.split(' ')
+        self.0.split(' ').filter(|part| !part.is_empty())
     }
 }
 

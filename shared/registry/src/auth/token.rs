@@ -54,7 +54,9 @@ pub(super) async fn fetch(
             form.append_pair("grant_type", "refresh_token");
             form.append_pair("client_id", "ecr-steward");
             form.append_pair("refresh_token", refresh.expose_secret());
-            form.append_pair("scope", scope.as_str());
+            if !scope.as_str().is_empty() {
+                form.append_pair("scope", scope.as_str());
+            }
             if let Some(service) = service {
                 form.append_pair("service", service);
             }

@@ -74,9 +74,7 @@ impl Download {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, RegistryError> {
         loop {
             // One chunk stays behind until there is another one or the blob is verified.
-            let handed_out = if self.verified {
-                self.ready.pop_front()
-            } else if self.ready.len() > 1 {
+            let handed_out = if self.verified || self.ready.len() > 1 {
                 self.ready.pop_front()
             } else {
                 None

@@ -1,8 +1,6 @@
 //! A blob on its way into a registry: the requests of an upload.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -11,19 +9,13 @@ use http::{HeaderValue, Method, StatusCode};
 use steward_core::{Digest, RepositoryPath};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::Download;
+use super::{Download, Flow, flow};
 use crate::error::{Exchange, RegistryError};
 use crate::manifest::Descriptor;
 use crate::origin::{Hop, Purpose};
 use crate::reply;
 use crate::repository::{Repository, escaped};
 use crate::request::{Call, Reply};
-
-/// An upload may stand still this many idle times: the source has one of its own to notice that it
-/// is the one that stands.
-const PATIENCE: u32 = 3;
-/// When everything is sent, a registry may take this many idle times to put a large layer in place.
-const FINAL_PATIENCE: u32 = 5;
 
 /// What came of asking to upload a blob.
 pub(crate) enum Started {
@@ -46,36 +38,6 @@ pub(crate) struct Part {
     pub(crate) start: u64,
     /// How many.
     pub(crate) length: u64,
-}
-
-/// How far an upload has come: who waits for the reply sees whether anything moves.
-pub(crate) struct Flow {
-    sent: AtomicU64,
-    told: Box<dyn Fn(u64) + Send + Sync>,
-}
-
-impl Flow {
-    /// `told` is called with the position in the blob whenever it changes.
-    pub(crate) fn new(told: impl Fn(u64) + Send + Sync + 'static) -> Self {
-        Self {
-            sent: AtomicU64::new(0),
-            told: Box::new(told),
-        }
-    }
-
-    /// The position in the blob up to which bytes were handed to the connection.
-    pub(crate) fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    fn at(&self, position: u64) {
-        self.sent.store(position, Ordering::Relaxed);
-    }
-
-    fn moved(&self, bytes: u64) {
-        let position = self.sent.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        (self.told)(position);
-    }
 }
 
 impl Repository {
@@ -285,7 +247,7 @@ impl Repository {
             let last = (part.start + part.length).saturating_sub(1);
             request = request.header(CONTENT_RANGE, format!("{}-{last}", part.start));
         }
-        let response = watched(
+        let response = flow::watched(
             request.body(body).send(),
             flow,
             part.start + part.length,
@@ -294,7 +256,7 @@ impl Repository {
         .await
         .ok_or_else(|| RegistryError::Stalled {
             exchange: exchange.clone(),
-            idle: self.client().transport().idle_timeout() * PATIENCE,
+            idle: flow::patience(self.client().transport().idle_timeout()),
         })?
         .map_err(|e| crate::transport::failed(e, &exchange, &hop.url))?;
         if response.status().is_success() {
@@ -366,34 +328,6 @@ fn body(source: OwnedMutexGuard<Download>, part: Part, flow: Arc<Flow>) -> reqwe
 #[error("the blob could not be read to its end")]
 struct UploadAborted;
 
-/// Waits for a reply as long as bytes move. Nothing where they do not.
-async fn watched<F: Future>(
-    future: F,
-    flow: &Flow,
-    total: u64,
-    idle: Duration,
-) -> Option<F::Output> {
-    let mut future = std::pin::pin!(future);
-    let mut stood_still = 0;
-    let mut before = flow.sent();
-    loop {
-        if let Ok(output) = tokio::time::timeout(idle, &mut future).await {
-            return Some(output);
-        }
-        let now = flow.sent();
-        stood_still = if now == before { stood_still + 1 } else { 0 };
-        before = now;
-        let patience = if now >= total {
-            FINAL_PATIENCE
-        } else {
-            PATIENCE
-        };
-        if stood_still >= patience {
-            return None;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -424,23 +358,5 @@ mod tests {
             let closing = session.closing(&digest).url;
             assert!(closing.as_str().starts_with(expected), "{closing}");
         }
-    }
-
-    #[tokio::test]
-    async fn an_upload_that_stands_still_is_given_up_and_one_that_moves_is_not() {
-        let idle = Duration::from_millis(20);
-        let flow = Flow::new(|_| {});
-        assert!(
-            watched(std::future::pending::<()>(), &flow, 10, idle)
-                .await
-                .is_none()
-        );
-        let moving = async {
-            for _ in 0..10 {
-                tokio::time::sleep(idle * 2).await;
-                flow.moved(1);
-            }
-        };
-        assert!(watched(moving, &flow, 100, idle).await.is_some());
     }
 }

@@ -40,9 +40,9 @@ struct Counts {
 /// What the first requests told.
 enum Found {
     /// The target has the image already.
-    Unchanged(Descriptor),
+    Unchanged(Box<Descriptor>),
     /// It has to be copied.
-    Image(Manifest),
+    Image(Box<Manifest>),
 }
 
 pub(super) async fn run(
@@ -70,16 +70,18 @@ pub(super) async fn run(
     };
     let mut subjects = vec![digest.clone()];
     if let Found::Image(manifest) = found {
-        match run.image(manifest, request).await? {
+        match run.image(*manifest, request).await? {
             Ok(children) => subjects.extend(children),
             Err(moved) => return Ok(moved),
         }
     }
-    let referrers = if options.referrers {
-        run.referrers(subjects).await?
-    } else {
-        0
-    };
+    let mut referrers = 0;
+    if options.referrers {
+        referrers += run.referrers(subjects).await?;
+    }
+    if options.cosign_tags {
+        referrers += run.cosign_tags(&digest).await?;
+    }
     Ok(Outcome::Done(CopyReport {
         digest,
         media_type,
@@ -123,20 +125,20 @@ impl Run<'_> {
         let source = |error| CopyError::Source(error);
         match (&request.reference, existing) {
             (Reference::Digest(digest), Some(existing)) if existing.digest == *digest => {
-                Ok(Found::Unchanged(existing))
+                Ok(Found::Unchanged(Box::new(existing)))
             }
             (Reference::Digest(_), _) | (Reference::Tag(_), None) => {
                 let manifest = self.from.manifest(&request.reference).await;
-                Ok(Found::Image(manifest.map_err(source)?))
+                Ok(Found::Image(Box::new(manifest.map_err(source)?)))
             }
             (Reference::Tag(_), Some(existing)) => {
                 let found = self.from.find(&request.reference).await.map_err(source)?;
                 if found.is_some_and(|found| found.digest == existing.digest) {
-                    return Ok(Found::Unchanged(existing));
+                    return Ok(Found::Unchanged(Box::new(existing)));
                 }
                 // By tag again: had the source lost the tag, this is the request that says so.
                 let manifest = self.from.manifest(&request.reference).await;
-                Ok(Found::Image(manifest.map_err(source)?))
+                Ok(Found::Image(Box::new(manifest.map_err(source)?)))
             }
         }
     }

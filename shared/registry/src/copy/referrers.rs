@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use steward_core::{Digest, Reference};
+use steward_core::{Digest, Reference, Tag};
 
 use super::CopyError;
 use super::engine::Run;
@@ -12,6 +12,8 @@ use crate::manifest::{Descriptor, ManifestFault, MediaType};
 
 /// Referrers of referrers of …
 const MAX_DEPTH: usize = 4;
+/// Signatures, attestations and SBOMs, as cosign 1 and 2 keep them.
+const COSIGN_SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
 /// All referrers of one copy.
 const MAX_REFERRERS: usize = 1000;
 
@@ -53,6 +55,34 @@ impl Run<'_> {
                 break;
             }
             subjects = next;
+        }
+        Ok(count)
+    }
+
+    /// Copies what cosign keeps under tags that are made of the image's digest. How many there are.
+    pub(super) async fn cosign_tags(&self, image: &Digest) -> Result<u64, CopyError> {
+        if self.is_retag() {
+            return Ok(0);
+        }
+        let mut count = 0;
+        for suffix in COSIGN_SUFFIXES {
+            let Ok(tag) = format!("{}{suffix}", image.referrers_tag()).parse::<Tag>() else {
+                continue;
+            };
+            let name = Reference::Tag(tag);
+            let found = self.from.find(&name).await.map_err(CopyError::Source)?;
+            let Some(found) = found else { continue };
+            count += 1;
+            let to = self.to.place();
+            let existing = to.find(&name).await.map_err(CopyError::Target)?;
+            if existing.is_some_and(|existing| existing.digest == found.digest) {
+                continue;
+            }
+            let by_digest = Reference::Digest(found.digest);
+            let manifest = self.from.manifest(&by_digest).await;
+            let tree = tree::read(&self.from, to, manifest.map_err(CopyError::Source)?).await?;
+            self.contents(&tree).await?;
+            self.manifest(&name, &tree.root, true).await?;
         }
         Ok(count)
     }

@@ -140,18 +140,15 @@ impl Mover<'_> {
         blob: &Descriptor,
         absent: bool,
     ) -> Result<Begun, CopyError> {
+        let mut session = None;
         for from in &self.mount_from {
             match self.mount(to, blob, from).await? {
-                // Another candidate is worth another request only where this one was a guess.
-                Started::Session(session) if self.mount_from.len() == 1 => {
-                    return Ok(Begun::Session(session));
-                }
-                Started::Session(_) => {}
                 Started::Exists => return Ok(Begun::Done(Moved::Mounted)),
+                Started::Session(refused) => session = Some(refused),
             }
         }
-        let probes = matches!(to.endpoint().kind, Kind::Distribution) && !absent;
-        if probes {
+        let probes = to.endpoint().kind == Kind::Distribution;
+        if session.is_none() && probes && !absent {
             // To mount a blob from the repository itself tells whether it is there, and opens the
             // upload where it is not: one request for both.
             return Ok(match self.mount(to, blob, to.path()).await? {
@@ -159,7 +156,9 @@ impl Mover<'_> {
                 Started::Session(session) => Begun::Session(session),
             });
         }
-        if !absent {
+        // These registries say nothing about blobs of their own when they refuse a mount, and a
+        // look is cheaper than a layer.
+        if !probes && !absent {
             let found = to
                 .find_blob(&blob.digest)
                 .await
@@ -167,6 +166,9 @@ impl Mover<'_> {
             if found.is_some() {
                 return Ok(Begun::Done(Moved::Present));
             }
+        }
+        if let Some(session) = session {
+            return Ok(Begun::Session(session));
         }
         Ok(match self.to.start_upload(to, None, None).await? {
             Started::Exists => Begun::Done(Moved::Present),

@@ -30,7 +30,7 @@ pub(crate) enum Mounts {
 /// What a fault does.
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    /// Answers with a status, headers and an error code.
+    /// Answers with a status, headers and `CODE` or `CODE: message`.
     Status(u16, Vec<(&'static str, String)>, &'static str),
     /// Cuts the connection after so many bytes of the request's body.
     CutRequest(u64),

@@ -127,7 +127,8 @@ pub(super) async fn answer(state: Shared, request: Request<Incoming>) -> Answer 
     let mut endless = false;
     let plain = match fault {
         Some(What::Status(status, headers, code)) => {
-            let mut plain = Plain::error(status, code, "as the test wants");
+            let (code, message) = code.split_once(": ").unwrap_or((code, "as the test wants"));
+            let mut plain = Plain::error(status, code, message);
             plain.headers.extend(
                 headers
                     .into_iter()

@@ -195,3 +195,59 @@ async fn a_batched_look_replaces_the_looks_for_single_blobs() {
     assert_eq!((report.blobs.present, report.blobs.copied), (2, 3));
     assert_eq!(report.requests.source + report.requests.target, 3 + 3 * 3);
 }
+
+/// A copy to an ECR registry, which the fake stands in for.
+fn to_ecr(from: &Fake, to: &Fake) -> CopyRequest {
+    let host: RegistryHost = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
+        .parse()
+        .unwrap();
+    let client = crate::fake::client()
+        .endpoints(format!("{host}={}", to.url("")).parse().unwrap())
+        .build()
+        .unwrap();
+    let path = "dr/team/app".parse().unwrap();
+    CopyRequest {
+        to: client.repository(&host, &path).unwrap().into(),
+        ..request(from, to)
+    }
+}
+
+#[tokio::test]
+async fn on_ecr_a_blob_is_looked_for_before_it_is_moved() {
+    let (from, to) = (Fake::start().await, Fake::with(|q| q.ecr = true).await);
+    let image = layers(3);
+    from.push("team/app", Some("v1"), &image);
+    let (there, bytes) = image.blobs.iter().next().unwrap();
+    to.state()
+        .store
+        .add_blob("dr/team/app", there, bytes.clone());
+    let report = done(&to_ecr(&from, &to), &CopyOptions::default()).await;
+    assert_eq!((report.blobs.present, report.blobs.copied), (1, 3));
+    assert_eq!(to.count("HEAD", "/blobs/"), 4);
+    assert_eq!(to.count("POST", "/uploads/"), 3);
+    assert_eq!(to.count("PATCH", ""), 0);
+}
+
+#[tokio::test]
+async fn on_ecr_known_blobs_are_not_looked_for() {
+    struct Nothing;
+    #[async_trait]
+    impl BlobAvailability for Nothing {
+        async fn present(
+            &self,
+            _: &RegistryHost,
+            _: &RepositoryPath,
+            _: &[Digest],
+        ) -> Option<Vec<Digest>> {
+            Some(Vec::new())
+        }
+    }
+    let (from, to) = (Fake::start().await, Fake::with(|q| q.ecr = true).await);
+    from.push("team/app", Some("v1"), &layers(3));
+    let options = CopyOptions {
+        availability: Some(Arc::new(Nothing)),
+        ..CopyOptions::default()
+    };
+    let report = done(&to_ecr(&from, &to), &options).await;
+    assert_eq!(report.requests.source + report.requests.target, 3 + 3 * 4);
+}

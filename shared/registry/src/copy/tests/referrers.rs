@@ -101,3 +101,32 @@ async fn without_being_asked_no_referrers_are_looked_for() {
     assert_eq!(report.referrers, 0);
     assert_eq!(from.count("GET", "/referrers/"), 0);
 }
+
+#[tokio::test]
+async fn what_cosign_keeps_under_tags_travels_where_asked_for() {
+    let (from, to) = (Fake::start().await, Fake::start().await);
+    let app = image(ImageSpec::default());
+    let signature = image(ImageSpec {
+        layers: vec![b"signed".to_vec()],
+        ..ImageSpec::default()
+    });
+    let tag = format!("{}.sig", app.digest.replace(':', "-"));
+    from.push("team/app", Some("v1"), &app);
+    from.push("team/app", Some(&tag), &signature);
+    let request = request(&from, &to);
+    done(&request, &CopyOptions::default()).await;
+    assert_eq!(to.tagged("dr/team/app", &tag), None);
+    let options = CopyOptions {
+        cosign_tags: true,
+        ..CopyOptions::default()
+    };
+    for _ in 0..2 {
+        let report = done(&request, &options).await;
+        assert_eq!(report.referrers, 1);
+        assert_eq!(
+            to.tagged("dr/team/app", &tag),
+            Some(signature.digest.clone())
+        );
+    }
+    assert_eq!(to.count("PUT", &tag), 1);
+}

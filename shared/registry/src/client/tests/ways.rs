@@ -1,0 +1,83 @@
+use super::*;
+
+#[tokio::test]
+async fn a_registry_at_another_address_is_called_by_its_name() {
+    let (fake, image) = with_image(|_| {}).await;
+    let host: RegistryHost = "mirror.example.com".parse().unwrap();
+    let client = client()
+        .endpoints(format!("*.example.com={}", fake.url("")).parse().unwrap())
+        .build()
+        .unwrap();
+    let repository = client
+        .repository(&host, &"team/app".parse().unwrap())
+        .unwrap();
+    // As Distribution does, it speaks of itself by the name it was called.
+    fake.quirks(|q| q.location_origin = Some(format!("http://{host}")));
+    let manifest = repository.manifest(&v1()).await.unwrap();
+    assert_eq!(manifest.digest().as_str(), image.digest);
+    repository.put_blob("some bytes".into()).await.unwrap();
+    assert!(
+        fake.log()
+            .iter()
+            .all(|logged| logged.header("host") == Some(host.as_str())),
+    );
+    assert_eq!(repository.to_string(), "mirror.example.com/team/app");
+}
+
+#[tokio::test]
+async fn all_tags_are_listed_over_all_pages() {
+    let fake = Fake::start().await;
+    let image = image(ImageSpec::default());
+    for tag in ["a", "b", "c", "d", "e"] {
+        fake.push("team/app", Some(tag), &image);
+    }
+    let tags = fake.repository("team/app").tags().await.unwrap();
+    let tags: Vec<&str> = tags.iter().map(|tag| tag.as_str()).collect();
+    assert_eq!(tags, ["a", "b", "c", "d", "e"]);
+    assert_eq!(fake.log().first().unwrap().query, "n=1000");
+    let error = fake.repository("nobody").tags().await.unwrap_err();
+    assert_eq!(error.error_type(), "repository_not_found");
+}
+
+#[tokio::test]
+async fn a_manifest_or_a_tag_can_be_deleted() {
+    let (fake, image) = with_image(|_| {}).await;
+    let repository = fake.repository("team/app");
+    repository.delete_manifest(&v1()).await.unwrap();
+    assert!(repository.find(&v1()).await.unwrap().is_none());
+    let by_digest: Reference = image.digest.parse().unwrap();
+    assert!(repository.find(&by_digest).await.unwrap().is_some());
+    repository.delete_manifest(&by_digest).await.unwrap();
+    let error = repository.delete_manifest(&by_digest).await.unwrap_err();
+    assert!(error.is_not_found());
+}
+
+#[tokio::test]
+async fn small_blobs_go_up_and_come_back() {
+    let (fake, _) = with_image(|_| {}).await;
+    let repository = fake.repository("team/app");
+    for bytes in [&b"a configuration"[..], b""] {
+        let descriptor = repository.put_blob(bytes.into()).await.unwrap();
+        let found = repository.find_blob(&descriptor.digest).await.unwrap();
+        assert_eq!(found, Some(bytes.len() as u64));
+        let back = repository.blob(&descriptor, 100).await.unwrap();
+        assert_eq!(back, bytes);
+    }
+    let descriptor = repository.put_blob(vec![0; 101].into()).await.unwrap();
+    let error = repository.blob(&descriptor, 100).await.unwrap_err();
+    assert!(matches!(error, RegistryError::TooLarge { .. }));
+    let nothing: Digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
+    assert_eq!(repository.find_blob(&nothing).await.unwrap(), None);
+}
+
+#[test]
+fn docker_hub_keeps_its_own_images_below_library() {
+    let client = Client::builder().build().unwrap();
+    let path = |host: &str, path: &str| {
+        let (host, path) = (host.parse().unwrap(), path.parse().unwrap());
+        client.repository(&host, &path).unwrap().path().to_string()
+    };
+    assert_eq!(path("docker.io", "alpine"), "library/alpine");
+    assert_eq!(path("docker.io", "acme/app"), "acme/app");
+    assert_eq!(path("ghcr.io", "app"), "app");
+}
