@@ -312,7 +312,6 @@ impl ActionReport {
 
 impl StewardEvent {
     /// Begins an event about a repository, caused by the event with the id `cause`.
-    #[must_use]
     pub fn builder(
         detail_type: DetailType,
         repository: impl AsRef<str>,
@@ -323,7 +322,6 @@ impl StewardEvent {
 
     /// Begins an event about the image that `incoming` is about: account, Region, repository, tag,
     /// digest and cause are taken from it.
-    #[must_use]
     pub fn caused_by(detail_type: DetailType, incoming: &Incoming) -> StewardEventBuilder {
         StewardEventBuilder::caused_by(detail_type, incoming)
     }
