@@ -17,6 +17,9 @@ pub(super) use policy::policy;
 /// How many mistakes are kept; a file with more is not read to its end by anyone.
 const MAX_ERRORS: usize = 100;
 
+/// How many fields a mapping may have, right or wrong.
+const MAX_FIELDS: usize = 500;
+
 /// How many patterns and globs that need an engine a policy may hold.
 const MAX_COSTLY: usize = 1000;
 
@@ -154,6 +157,10 @@ impl Decoder {
             );
             return None;
         };
+        // Every unknown field is compared with the known ones, so their number has a bound.
+        if self.too_many(at, entries.len(), MAX_FIELDS) {
+            return None;
+        }
         let mut kept: Vec<&Entry> = Vec::new();
         for entry in entries {
             let path = join(&at.path, &entry.key);

@@ -31,7 +31,9 @@ pub struct TagPattern {
 #[derive(Clone)]
 enum Matcher {
     Semver(SemverPattern),
-    Calver(Vec<CalverScheme>),
+    /// Any of the usual schemes.
+    AnyCalver,
+    Calver(Box<CalverScheme>),
     Git,
     Any,
     Exact,
@@ -101,7 +103,7 @@ impl TagPattern {
         check_length(text)?;
         let matcher = match text {
             "semver" => Matcher::Semver(SemverPattern::default()),
-            "calver" => Matcher::Calver(CalverScheme::defaults()),
+            "calver" => Matcher::AnyCalver,
             "git" => Matcher::Git,
             _ if text.starts_with('/') => {
                 let inner = text
@@ -152,7 +154,7 @@ impl TagPattern {
         let text = format!("calver {}", scheme.as_str());
         Ok(Self {
             text,
-            matcher: Matcher::Calver(vec![scheme]),
+            matcher: Matcher::Calver(Box::new(scheme)),
         })
     }
 
@@ -222,7 +224,10 @@ impl TagPattern {
         let tag = tag.as_str();
         match &self.matcher {
             Matcher::Semver(pattern) => pattern.matches(tag),
-            Matcher::Calver(schemes) => schemes.iter().any(|scheme| scheme.matches(tag)),
+            Matcher::AnyCalver => CalverScheme::defaults()
+                .iter()
+                .any(|scheme| scheme.matches(tag)),
+            Matcher::Calver(scheme) => scheme.matches(tag),
             Matcher::Git => git::is_commit(tag),
             Matcher::Any => true,
             Matcher::Exact => self.text == tag,
@@ -244,7 +249,8 @@ impl TagPattern {
     pub fn describe(&self) -> String {
         match &self.matcher {
             Matcher::Semver(pattern) => pattern.describe(),
-            Matcher::Calver(schemes) => calver::describe(schemes),
+            Matcher::AnyCalver => calver::ANY.to_owned(),
+            Matcher::Calver(scheme) => format!("a calendar version `{}`", scheme.as_str()),
             Matcher::Git => format!("a git commit ({})", git::SHAPE),
             Matcher::Any => "any tag".to_owned(),
             Matcher::Exact => format!("`{}`", self.text),
@@ -261,7 +267,8 @@ impl TagPattern {
         let near = tag.as_str();
         let candidates = match &self.matcher {
             Matcher::Semver(pattern) => pattern.examples_near(near),
-            Matcher::Calver(schemes) => schemes.iter().map(CalverScheme::example).collect(),
+            Matcher::AnyCalver => vec![calver::EXAMPLE.to_owned()],
+            Matcher::Calver(scheme) => vec![scheme.example()],
             Matcher::Git => vec![git::example_near(near)],
             Matcher::Any => vec![near.to_owned()],
             Matcher::Exact => vec![self.text.clone()],
@@ -279,8 +286,8 @@ impl TagPattern {
     pub(super) fn is_costly(&self) -> bool {
         matches!(
             self.matcher,
-            Matcher::Glob(_) | Matcher::Regex(_) | Matcher::Composed(_)
-        ) || matches!(&self.matcher, Matcher::Calver(schemes) if schemes.len() == 1)
+            Matcher::Glob(_) | Matcher::Regex(_) | Matcher::Composed(_) | Matcher::Calver(_)
+        )
     }
 }
 

@@ -172,6 +172,11 @@ fn mistakes_about_the_whole_file() {
         errors("version: 2\nunheard_of: 1\n"),
         "policy.yaml:1:10: version: version 2 is not supported (expected the number `1`)"
     );
+    let many: String = (0..501).map(|i| format!("x{i}: 1\n")).collect();
+    assert_eq!(
+        errors(&many),
+        "policy.yaml:1:1: has 501 entries (expected at most 500)"
+    );
     let many: String = (0..300).map(|i| format!("x{i}: 1\n")).collect();
     let failed = Policy::parse(&format!("version: 1\n{many}"), "p").unwrap_err();
     assert_eq!((failed.errors.len(), failed.omitted), (100, 200));

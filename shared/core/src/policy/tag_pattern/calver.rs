@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use regex::bytes::Regex;
 
 /// A scheme of calendar versions, such as `YYYY.0M.MICRO`; the words are those of calver.org.
@@ -116,11 +118,15 @@ impl CalverScheme {
         })
     }
 
-    pub(super) fn defaults() -> Vec<Self> {
-        DEFAULTS
-            .iter()
-            .filter_map(|text| Self::new(text).ok())
-            .collect()
+    /// The schemes that `calver` alone stands for, compiled once for all rules.
+    pub(super) fn defaults() -> &'static [Self] {
+        static COMPILED: LazyLock<Vec<CalverScheme>> = LazyLock::new(|| {
+            DEFAULTS
+                .iter()
+                .filter_map(|text| CalverScheme::new(text).ok())
+                .collect()
+        });
+        &COMPILED
     }
 
     /// The scheme as it was written.
@@ -230,12 +236,8 @@ pub(super) fn any_default() -> String {
     format!("(?:{})", each.join("|"))
 }
 
-pub(super) fn describe(schemes: &[CalverScheme]) -> String {
-    match schemes {
-        [scheme] => format!("a calendar version `{}`", scheme.text),
-        _ => "a calendar version (`YYYY.MM.DD`, `YYYY.0M.MICRO` and the like)".to_owned(),
-    }
-}
+/// What `calver` alone accepts, for a person.
+pub(super) const ANY: &str = "a calendar version (`YYYY.MM.DD`, `YYYY.0M.MICRO` and the like)";
 
 /// A calendar version, for `{calver}`.
 pub(super) const EXAMPLE: &str = "2026.5.17";
