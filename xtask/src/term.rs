@@ -39,3 +39,36 @@ pub(crate) fn failure(error: &anyhow::Error) {
 pub(crate) fn note(line: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr().lock(), "{}", line.as_ref());
 }
+
+/// How a part of a line stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// It does not.
+    Plain,
+    /// A heading.
+    Title,
+    /// What matters most.
+    Accent,
+    /// As it should be.
+    Good,
+    /// Not as it should be.
+    Bad,
+}
+
+/// The text in its style, where a person sees standard output in colours.
+pub(crate) fn paint(style: Style, text: &str) -> String {
+    let colours = std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let code = match style {
+        Style::Plain => "2",
+        Style::Title => "1",
+        Style::Accent => "36",
+        Style::Good => "32",
+        Style::Bad => "1;31",
+    };
+    if colours {
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
+}

@@ -27,6 +27,7 @@ mod options;
 pub mod package;
 pub mod paths;
 mod ports;
+pub mod probe;
 mod process;
 mod python;
 mod stack;

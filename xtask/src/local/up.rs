@@ -71,7 +71,9 @@ pub(super) fn already(place: &Place) -> anyhow::Error {
 
 /// Takes over the signals that end this process, and gives back what waits for the first of them.
 /// With `detached`, the end of the terminal is none.
-fn wait_for_signal(detached: bool) -> anyhow::Result<impl FnOnce() -> anyhow::Result<()>> {
+pub(crate) fn wait_for_signal(
+    detached: bool,
+) -> anyhow::Result<impl FnOnce() -> anyhow::Result<()>> {
     let (sender, receiver) = std::sync::mpsc::channel();
     signal(detached, move || {
         let _ = sender.send(());

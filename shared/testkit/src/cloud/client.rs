@@ -104,6 +104,20 @@ impl CloudClient {
         Ok(metrics::depth(&self.api, self.queue(output)?).await?)
     }
 
+    /// Whether no event waits for a function, is being worked on, or waits for its next try.
+    ///
+    /// # Errors
+    /// When the emulator cannot be asked.
+    pub async fn is_idle(&self) -> Result<bool, CloudError> {
+        for (name, queue) in &self.facts.outputs {
+            let is_work = name.ends_with("QueueUrl") && !name.ends_with("DeadLetterQueueUrl");
+            if is_work && metrics::counts(&self.api, queue).await? != [0, 0] {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Up to ten messages of a queue, which stay in it.
     ///
     /// # Errors

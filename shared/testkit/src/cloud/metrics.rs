@@ -46,19 +46,30 @@ async fn publish_depth(api: &Api, queue: &str) -> Result<(), ApiError> {
 
 /// How many messages of a queue could be received now.
 pub(crate) async fn depth(api: &Api, queue: &str) -> Result<u64, ApiError> {
-    let input = json!({
-        "QueueUrl": queue,
-        "AttributeNames": ["ApproximateNumberOfMessages"],
-    });
+    let [visible, _] = counts(api, queue).await?;
+    Ok(visible)
+}
+
+/// How many messages of a queue could be received now, and how many are being worked on or wait for
+/// their next try.
+pub(crate) async fn counts(api: &Api, queue: &str) -> Result<[u64; 2], ApiError> {
+    const NAMES: [&str; 2] = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+    ];
+    let input = json!({ "QueueUrl": queue, "AttributeNames": NAMES });
     let answer = api
         .json("sqs", "AmazonSQS.GetQueueAttributes", &input)
         .await?;
-    answer
-        .pointer("/Attributes/ApproximateNumberOfMessages")
-        .and_then(Value::as_str)
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| ApiError::Answer {
-            what: "GetQueueAttributes".to_owned(),
-            problem: format!("no number of messages in {answer}"),
-        })
+    let number = |name: &str| {
+        answer
+            .pointer(&format!("/Attributes/{name}"))
+            .and_then(Value::as_str)
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| ApiError::Answer {
+                what: "GetQueueAttributes".to_owned(),
+                problem: format!("no {name} in {answer}"),
+            })
+    };
+    Ok([number(NAMES[0])?, number(NAMES[1])?])
 }

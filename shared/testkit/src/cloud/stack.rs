@@ -185,7 +185,7 @@ async fn first_failure(api: &Api, stack: &str) -> String {
         .filter(|node| node.has_tag_name_any("member"))
         .filter(|node| child(*node, "ResourceStatus").ends_with("_FAILED"))
         // Newest first, so the first failure is the last.
-        .last()
+        .next_back()
         .map_or_else(
             || UNKNOWN.to_owned(),
             |node| {
