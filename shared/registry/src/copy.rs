@@ -232,5 +232,11 @@ pub async fn copy(request: &CopyRequest, options: &CopyOptions) -> Result<Outcom
     engine::run(request, options).await
 }
 
+/// Callers spawn copies and put them behind `async_trait`: the future has to be `Send`.
+#[cfg(test)]
+fn _a_copy_is_send(request: &CopyRequest, options: &CopyOptions) -> impl Send {
+    copy(request, options)
+}
+
 #[cfg(test)]
 mod tests;

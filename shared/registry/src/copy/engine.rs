@@ -200,23 +200,34 @@ impl Run<'_> {
             mount_from: self.neighbours(),
             progress: Arc::clone(&self.options.progress),
         };
-        stream::iter(&tree.blobs)
+        // Made outside of the stream: a closure inside of it that borrows its argument would make this
+        // future's `Send` unprovable for callers (rust-lang/rust#102211).
+        let blobs: Vec<_> = tree
+            .blobs
+            .iter()
             .map(|blob| self.blob(&mover, blob, known.as_ref()))
+            .collect();
+        stream::iter(blobs)
             .buffer_unordered(self.options.concurrency.max(1))
             .try_collect::<()>()
             .await?;
         // The deepest first: a registry takes an index only when it has its children.
         for level in tree.levels.iter().rev() {
-            stream::iter(level)
-                .map(|manifest| async move {
-                    let name = Reference::Digest(manifest.digest().clone());
-                    self.manifest(&name, manifest, false).await.map(drop)
-                })
+            let puts: Vec<_> = level
+                .iter()
+                .map(|manifest| self.put_child(manifest))
+                .collect();
+            stream::iter(puts)
                 .buffer_unordered(MANIFESTS)
                 .try_collect::<()>()
                 .await?;
         }
         Ok(())
+    }
+
+    async fn put_child(&self, manifest: &Manifest) -> Result<(), CopyError> {
+        let name = Reference::Digest(manifest.digest().clone());
+        self.manifest(&name, manifest, false).await.map(drop)
     }
 
     async fn blob(

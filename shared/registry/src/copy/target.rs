@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use steward_core::{Digest, Reference, RepositoryPath};
 use tokio::sync::OnceCell;
 
@@ -46,8 +48,7 @@ impl Target {
         mount: Option<&Digest>,
         from: Option<&RepositoryPath>,
     ) -> Result<Started, CopyError> {
-        self.creating(async || to.start_upload(mount, from).await)
-            .await
+        self.creating(|| to.start_upload(mount, from).boxed()).await
     }
 
     /// Writes a manifest. `root` is the image that was asked for, not something below it. Whether
@@ -60,11 +61,8 @@ impl Target {
     ) -> Result<bool, CopyError> {
         match &self.place {
             Place::Repository(to) => {
-                self.creating(async || {
-                    let written = to.write_manifest(reference, manifest).await?;
-                    Ok(written.subject_listed)
-                })
-                .await
+                let write = || to.write_manifest(reference, manifest).boxed();
+                Ok(self.creating(write).await?.subject_listed)
             }
             Place::Layout(layout) => {
                 layout
@@ -102,9 +100,12 @@ impl Target {
     }
 
     /// Runs a request, and again after the repository was created where it does not exist.
-    async fn creating<T>(
+    ///
+    /// `request` is a closure that boxes its future and no `AsyncFn`: callers could not prove that
+    /// the copy's future is `Send` (rust-lang/rust#110338).
+    async fn creating<'f, T>(
         &self,
-        request: impl AsyncFn() -> Result<T, RegistryError>,
+        request: impl Fn() -> BoxFuture<'f, Result<T, RegistryError>> + Send + Sync,
     ) -> Result<T, CopyError> {
         let mut refused = match request().await {
             Err(error @ RegistryError::RepositoryNotFound(_)) => error,

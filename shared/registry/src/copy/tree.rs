@@ -59,8 +59,11 @@ pub(super) async fn read(from: &Place, to: &Place, root: Manifest) -> Result<Tre
             return Err(unusable(from, &root, ManifestFault::TooDeep(MAX_DEPTH)));
         }
         children.extend(wanted.iter().map(|child| child.digest.clone()));
-        let level: Vec<Option<Manifest>> = stream::iter(wanted)
+        let reads: Vec<_> = wanted
+            .into_iter()
             .map(|child| read_child(from, to, child))
+            .collect();
+        let level: Vec<Option<Manifest>> = stream::iter(reads)
             .buffered(CONCURRENCY)
             .try_collect()
             .await?;
