@@ -1,1 +1,264 @@
-//! TBD
+#![doc = include_str!("../README.md")]
+
+mod copier;
+pub mod plan;
+mod referrer;
+mod report;
+mod story;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use steward_aws::ecr::Ecr;
+use steward_aws::state::StateStore;
+use steward_core::decision::Skip;
+use steward_core::event::incoming::{ImageAction, Incoming};
+use steward_core::event::outgoing::StewardEvent;
+use steward_core::policy::Policy;
+use steward_core::{Reference, Tag};
+use steward_runtime::{EventSink, Failure, Handler, Outcome, PolicyStore, RecordContext};
+
+pub use crate::copier::{Copied, Copier, CopyJob, RegistryCopier};
+
+use crate::plan::{Facts, Plan, PlannedCopy, plan};
+
+/// The function: everything it works with, built once.
+pub struct Replicator {
+    /// The registry that is copied from.
+    pub ecr: Arc<dyn Ecr>,
+    /// Copies between registries.
+    pub copier: Arc<dyn Copier>,
+    /// The policy in force.
+    pub policy: Arc<PolicyStore>,
+    /// How the last attempt at each target went.
+    pub state: Arc<dyn StateStore>,
+    /// Where copies and failures are told.
+    pub events: Arc<dyn EventSink>,
+}
+
+#[async_trait]
+impl Handler for Replicator {
+    async fn handle(
+        &self,
+        incoming: &Incoming,
+        context: &RecordContext,
+    ) -> Result<Outcome, Failure> {
+        let Some(push) = push(incoming) else {
+            return Ok(Outcome::new("not_a_push"));
+        };
+        let policy = self.policy.current().await?;
+        let tags = match &push.tag {
+            Some(tag) => vec![tag.clone()],
+            None => match self.tags_of_subject(incoming, push, &policy).await? {
+                Ok(tags) => tags,
+                Err(skip) => return Ok(Outcome::new("skipped").detail(skip.to_string())),
+            },
+        };
+        let mut tally = Tally::default();
+        for tag in tags {
+            self.replicate(incoming, push, tag, &policy, context, &mut tally)
+                .await?;
+        }
+        tally.outcome()
+    }
+
+    async fn gave_up(
+        &self,
+        incoming: Option<&Incoming>,
+        failure: &Failure,
+        context: &RecordContext,
+    ) {
+        // Each target told of its own failure on the last attempt; what is left are failures before
+        // any target was tried, and those are told by the dead-letter queue's alarm.
+        tracing::debug!(
+            event_id = incoming.map(Incoming::id),
+            error_type = failure.error_type(),
+            attempts = context.receive_count,
+            "gave up"
+        );
+    }
+
+    async fn warm(&self) {
+        if let Err(error) = self.ecr.authorization_token().await {
+            tracing::warn!(error = %error, "ecr did not answer during start-up");
+        }
+    }
+}
+
+/// What became of the copies of one event.
+#[derive(Default)]
+struct Tally {
+    copied: u32,
+    bytes: u64,
+    unchanged: u32,
+    observed: u32,
+    skipped: Option<String>,
+    failure: Option<Failure>,
+}
+
+impl Tally {
+    /// One failed target does not hold up the others, but the event is not done before they all are.
+    fn fail(&mut self, failure: Failure) {
+        // A failure that may pass keeps the event in the queue, so it wins.
+        if self
+            .failure
+            .as_ref()
+            .is_none_or(|known| !known.is_transient())
+        {
+            self.failure = Some(failure);
+        }
+    }
+
+    fn outcome(self) -> Result<Outcome, Failure> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let word = match (self.copied, self.unchanged, self.observed) {
+            (1.., _, _) => "copied",
+            (0, 1.., _) => "unchanged",
+            (0, 0, 1..) => "observed",
+            (0, 0, 0) => "nothing_to_copy",
+        };
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a metric of bytes needs no last digit"
+        )]
+        let outcome = Outcome::new(word)
+            .count("ImagesCopied", f64::from(self.copied))
+            .count("BytesCopied", self.bytes as f64);
+        Ok(match self.skipped {
+            Some(skip) => outcome.detail(skip),
+            None => outcome,
+        })
+    }
+}
+
+impl Replicator {
+    /// Brings all targets of one tag up to date.
+    async fn replicate(
+        &self,
+        incoming: &Incoming,
+        push: &ImageAction,
+        tag: Tag,
+        policy: &Policy,
+        context: &RecordContext,
+        tally: &mut Tally,
+    ) -> Result<(), Failure> {
+        let mut facts = Facts {
+            account: incoming.envelope.account.clone(),
+            region: incoming.envelope.region.clone(),
+            repository: push.repository.clone(),
+            tag,
+            digest: push.digest.clone(),
+        };
+        let hint = plan(&facts, policy);
+        if hint.copies.is_empty() {
+            // Nothing that the registry could say would change this: spare it the question.
+            tally.skipped = hint.skipped.as_ref().map(Skip::to_string);
+            return Ok(());
+        }
+        let reference = Reference::Tag(facts.tag.clone());
+        let image = self
+            .ecr
+            .describe_image(&facts.repository, &reference)
+            .await?;
+        facts.digest = image.map(|image| image.digest);
+        let plan = plan(&facts, policy);
+        tracing::info!(plan = %as_json(&plan), "decided about {}:{}", facts.repository, facts.tag);
+        if let Some(skip) = &plan.skipped {
+            tally.skipped = Some(skip.to_string());
+        }
+        for copy in &plan.copies {
+            let target = story::Target {
+                replicator: self,
+                incoming,
+                facts: &facts,
+                copy,
+                context,
+            };
+            if copy.mode.acts() {
+                self.copy(&target, policy, tally).await;
+            } else {
+                tally.observed += 1;
+                self.events
+                    .put(&[report::observed(incoming, &facts, copy)])
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one copy, and tells how it went where that is news.
+    async fn copy(&self, target: &story::Target<'_>, policy: &Policy, tally: &mut Tally) {
+        let result = match job(target.facts, target.copy, policy) {
+            Some(job) => self.copier.copy(&job).await,
+            None => Err(Failure::permanent(
+                "policy_changed",
+                "the rule is no longer in the policy",
+            )),
+        };
+        match result {
+            Ok(Copied::SourceMoved) => tally.unchanged += 1,
+            Ok(Copied::Done(report)) => {
+                if report.unchanged {
+                    tally.unchanged += 1;
+                } else {
+                    tally.copied += 1;
+                    tally.bytes += report.bytes;
+                }
+                if let Err(failure) = target.succeeded(&report).await {
+                    tally.fail(failure);
+                }
+            }
+            Err(failure) => {
+                let failure = failure.context(format!(
+                    "cannot copy {} to {}",
+                    target.source(),
+                    target.copy.to
+                ));
+                if let Err(untold) = target.failed(&failure).await {
+                    tracing::warn!(error = untold.chain(), "the failure could not be told");
+                }
+                tally.fail(failure);
+            }
+        }
+    }
+}
+
+fn job<'a>(facts: &'a Facts, copy: &'a PlannedCopy, policy: &'a Policy) -> Option<CopyJob<'a>> {
+    let rule = policy
+        .replication
+        .iter()
+        .find(|rule| rule.name == copy.rule)?;
+    Some(CopyJob {
+        facts,
+        digest: facts.digest.as_ref()?,
+        to: &copy.to,
+        target: rule.to.get(copy.target_index)?,
+        referrers: copy.referrers,
+    })
+}
+
+/// The events of a plan that is carried out without a failure, one for each copy. Where the copy is
+/// really made, the event lacks the numbers that only the copy knows.
+#[must_use]
+pub fn foretell(incoming: &Incoming, facts: &Facts, plan: &Plan) -> Vec<StewardEvent> {
+    plan.copies
+        .iter()
+        .map(|copy| report::foretold(incoming, facts, copy))
+        .collect()
+}
+
+/// The image action of a push, of an image or of a referrer; nothing for any other event.
+fn push(incoming: &Incoming) -> Option<&ImageAction> {
+    incoming
+        .image_action()
+        .filter(|_| incoming.is_push() || incoming.is_referrer_push())
+}
+
+fn as_json(plan: &Plan) -> String {
+    serde_json::to_string(plan).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! Which copies a pushed image calls for: a pure decision.
+
+use serde::{Deserialize, Serialize};
+use steward_core::decision::{RuleOutcome, Skip, is_guard_tag};
+use steward_core::event::incoming::ImageAction;
+use steward_core::policy::{Policy, ReplicationRule};
+use steward_core::{
+    AccountId, Digest, EcrHost, ImageRef, Mode, Region, RegistryHost, RepositoryName, Tag,
+};
+
+/// What the registry says about an image now; the event only said where to look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The account of the registry that was pushed to.
+    pub account: AccountId,
+    /// Its Region.
+    pub region: Region,
+    /// The repository that was pushed to.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub tag: Tag,
+    /// What the tag points to; `None` when it is gone.
+    pub digest: Option<Digest>,
+}
+
+impl Facts {
+    /// Takes the event at its word: for explanations without a registry at hand.
+    #[must_use]
+    pub fn from_event(account: &AccountId, region: &Region, action: &ImageAction) -> Option<Self> {
+        Some(Self {
+            account: account.clone(),
+            region: region.clone(),
+            repository: action.repository.clone(),
+            tag: action.tag.clone()?,
+            digest: action.digest.clone(),
+        })
+    }
+
+    /// The address of the registry that was pushed to.
+    #[must_use]
+    pub fn registry(&self) -> Option<RegistryHost> {
+        EcrHost::new(self.account.clone(), self.region.clone())
+            .registry_host()
+            .ok()
+    }
+}
+
+/// Everything decided about one image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub tag: Tag,
+    /// The image behind the tag.
+    pub digest: Option<Digest>,
+    /// Why no rule was looked at, where that is so.
+    pub skipped: Option<Skip>,
+    /// Each rule that speaks about the repository, in the policy's order.
+    pub rules: Vec<RuleOutcome>,
+    /// The copies to make; a target that several rules name stands here once.
+    pub copies: Vec<PlannedCopy>,
+}
+
+/// One copy of a [`Plan`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedCopy {
+    /// The rule that asks for it.
+    pub rule: String,
+    /// Which of the rule's targets it is, from 0.
+    pub target_index: usize,
+    /// Where the image goes.
+    pub to: ImageRef,
+    /// Whether signatures, SBOMs and attestations go with it.
+    pub referrers: bool,
+    /// Whether to do it or only to say so.
+    pub mode: Mode,
+}
+
+/// Decides about one image.
+#[must_use]
+pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
+    let mut plan = Plan {
+        repository: facts.repository.clone(),
+        tag: facts.tag.clone(),
+        digest: facts.digest.clone(),
+        skipped: skip(facts, policy),
+        rules: Vec::new(),
+        copies: Vec::new(),
+    };
+    if plan.skipped.is_some() {
+        return plan;
+    }
+    for rule in policy
+        .replication
+        .iter()
+        .filter(|rule| rule.applies_to(&facts.repository))
+    {
+        let mode = rule.effective_mode(policy.mode);
+        let (matched, why) = selects(rule, &facts.tag);
+        let mut outcome = RuleOutcome {
+            rule: rule.name.clone(),
+            matched,
+            why,
+            mode,
+        };
+        if matched {
+            for (target_index, target) in rule.to.iter().enumerate() {
+                let Some(to) = destination(rule, target_index, facts) else {
+                    outcome.why = format!(
+                        "{}, but the name for {} would not be valid",
+                        outcome.why, target.registry
+                    );
+                    continue;
+                };
+                if facts.registry().as_ref() == Some(&to.registry)
+                    && to.repository.as_str() == facts.repository.as_str()
+                {
+                    outcome.why = format!("{}, but the target is the image itself", outcome.why);
+                    continue;
+                }
+                match plan.copies.iter_mut().find(|copy| copy.to == to) {
+                    Some(known) => {
+                        known.referrers |= rule.referrers;
+                        if mode.acts() {
+                            known.mode = mode;
+                        }
+                    }
+                    None => plan.copies.push(PlannedCopy {
+                        rule: rule.name.clone(),
+                        target_index,
+                        to,
+                        referrers: rule.referrers,
+                        mode,
+                    }),
+                }
+            }
+        }
+        plan.rules.push(outcome);
+    }
+    plan
+}
+
+fn skip(facts: &Facts, policy: &Policy) -> Option<Skip> {
+    let repository = &facts.repository;
+    if policy.is_quarantine(repository) {
+        return Some(Skip::Quarantine {
+            repository: repository.clone(),
+        });
+    }
+    if !policy.in_scope(repository) {
+        return Some(Skip::OutOfScope {
+            repository: repository.clone(),
+        });
+    }
+    if policy.ignores_tag(&facts.tag) {
+        return Some(Skip::IgnoredTag {
+            tag: facts.tag.clone(),
+        });
+    }
+    match &facts.digest {
+        None => Some(Skip::Gone),
+        Some(digest) if is_guard_tag(&facts.tag, digest) => Some(Skip::GuardTag {
+            tag: facts.tag.clone(),
+        }),
+        Some(_) => None,
+    }
+}
+
+fn selects(rule: &ReplicationRule, tag: &Tag) -> (bool, String) {
+    match &rule.tags {
+        None => (true, "the rule takes every tag".to_owned()),
+        Some(filter) if filter.accepts(tag) => (true, format!("the rule's tags include {tag}")),
+        Some(_) => (false, format!("the rule's tags do not include {tag}")),
+    }
+}
+
+fn destination(rule: &ReplicationRule, target_index: usize, facts: &Facts) -> Option<ImageRef> {
+    let target = rule.to.get(target_index)?;
+    Some(ImageRef {
+        registry: target.registry.clone(),
+        repository: target.repository_for(&facts.repository).ok()?,
+        tag: Some(target.tag_for(&facts.tag).ok()?),
+        digest: facts.digest.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

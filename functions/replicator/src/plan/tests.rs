@@ -1,0 +1,135 @@
+use steward_core::policy::Policy;
+
+use super::*;
+
+const POLICY: &str = r#"
+version: 1
+mode: enforce
+replication:
+  - name: disaster-recovery
+    repositories: ["prod/**"]
+    tags: { allow: [semver] }
+    to:
+      - registry: 444455556666.dkr.ecr.eu-central-1.amazonaws.com
+        repository: "dr/{repository}"
+        assume_role: arn:aws:iam::444455556666:role/ecr-steward-writer
+      - registry: mirror.example.com
+        repository: "mirror/{basename}"
+  - name: everything
+    repositories: ["prod/app"]
+    referrers: false
+    mode: observe
+    to:
+      - registry: mirror.example.com
+        repository: "mirror/{basename}"
+"#;
+
+fn facts(repository: &str, tag: &str) -> Facts {
+    Facts {
+        account: "111122223333".parse().unwrap(),
+        region: "eu-west-1".parse().unwrap(),
+        repository: repository.parse().unwrap(),
+        tag: tag.parse().unwrap(),
+        digest: Some(format!("sha256:{}", "ab".repeat(32)).parse().unwrap()),
+    }
+}
+
+fn plan_for(facts: &Facts) -> Plan {
+    let policy = Policy::parse(POLICY, "policy.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+    plan(facts, &policy)
+}
+
+fn destinations(plan: &Plan) -> Vec<String> {
+    plan.copies
+        .iter()
+        .map(|copy| {
+            format!(
+                "{} {}/{}:{}",
+                copy.mode,
+                copy.to.registry,
+                copy.to.repository,
+                copy.to.tag.as_ref().unwrap()
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_release_goes_to_every_target_under_its_new_name() {
+    assert_eq!(
+        destinations(&plan_for(&facts("prod/team/web", "v1.2.3"))),
+        [
+            "enforce 444455556666.dkr.ecr.eu-central-1.amazonaws.com/dr/prod/team/web:v1.2.3",
+            "enforce mirror.example.com/mirror/web:v1.2.3",
+        ]
+    );
+}
+
+#[test]
+fn a_target_that_two_rules_name_is_copied_to_once_by_the_rule_that_acts() {
+    let plan = plan_for(&facts("prod/app", "v1.2.3"));
+    assert_eq!(plan.copies.len(), 2);
+    assert_eq!(plan.copies[1].mode, Mode::Enforce);
+    assert!(plan.copies[1].referrers);
+}
+
+#[test]
+fn a_tag_outside_the_filter_is_not_copied_by_that_rule() {
+    let plan = plan_for(&facts("prod/app", "feature-x"));
+    assert_eq!(
+        destinations(&plan),
+        ["observe mirror.example.com/mirror/app:feature-x"]
+    );
+    assert_eq!(
+        plan.rules[0].why,
+        "the rule's tags do not include feature-x"
+    );
+}
+
+#[test]
+fn other_repositories_are_no_rules_business() {
+    let plan = plan_for(&facts("team/app", "v1.2.3"));
+    assert_eq!(plan.rules, []);
+    assert_eq!(plan.copies, []);
+}
+
+#[test]
+fn what_is_quarantined_or_gone_or_ignored_is_skipped() {
+    assert!(matches!(
+        plan_for(&facts("quarantine/prod/app", "v1.2.3")).skipped,
+        Some(Skip::Quarantine { .. })
+    ));
+    let gone = Facts {
+        digest: None,
+        ..facts("prod/app", "v1.2.3")
+    };
+    assert_eq!(plan_for(&gone).skipped, Some(Skip::Gone));
+    let signature = facts("prod/app", &format!("sha256-{}", "ab".repeat(32)));
+    assert!(matches!(
+        plan_for(&signature).skipped,
+        Some(Skip::IgnoredTag { .. })
+    ));
+    let guard = facts("prod/app", "untagged-abababababab");
+    assert!(matches!(
+        plan_for(&guard).skipped,
+        Some(Skip::GuardTag { .. })
+    ));
+}
+
+#[test]
+fn an_image_is_never_copied_onto_itself() {
+    let text = r#"
+version: 1
+mode: enforce
+replication:
+  - name: itself
+    repositories: ["prod/**"]
+    to:
+      - registry: 111122223333.dkr.ecr.eu-west-1.amazonaws.com
+        repository: "{repository}"
+"#;
+    // The parser may refuse this policy outright; where it does not, the plan has no copy.
+    if let Ok(policy) = Policy::parse(text, "policy.yaml") {
+        assert_eq!(plan(&facts("prod/app", "v1"), &policy).copies, []);
+    }
+}

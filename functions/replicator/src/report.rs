@@ -1,0 +1,173 @@
+//! What is told about copies.
+
+use steward_core::event::incoming::Incoming;
+use steward_core::event::outgoing::{ActionReport, DetailType, Outcome, StewardEvent};
+use steward_core::{Mode, Severity};
+use steward_registry::CopyReport;
+use steward_runtime::Failure;
+
+use crate::plan::{Facts, PlannedCopy};
+use crate::story::Target;
+
+/// A copy that observe mode does not make.
+pub(crate) fn observed(incoming: &Incoming, facts: &Facts, copy: &PlannedCopy) -> StewardEvent {
+    let explain = format!(
+        "{}:{} would be copied to {}.",
+        facts.repository,
+        facts.tag,
+        address(copy)
+    );
+    let action = ActionReport::new("copy", Outcome::WouldDo).target(address(copy));
+    StewardEvent::caused_by(DetailType::ImageReplicated, incoming)
+        .tag(facts.tag.clone())
+        .digest(facts.digest.clone())
+        .rule(copy.rule.clone())
+        .severity(Severity::Info)
+        .mode(Mode::Observe)
+        .action(action)
+        .explain(explain)
+        .dedupe_key(key(facts, copy, "observed"))
+        .build()
+}
+
+/// A copy as it is told where nothing fails; a copy that is made lacks its numbers.
+pub(crate) fn foretold(incoming: &Incoming, facts: &Facts, copy: &PlannedCopy) -> StewardEvent {
+    if !copy.mode.acts() {
+        return observed(incoming, facts, copy);
+    }
+    let Facts {
+        repository, tag, ..
+    } = facts;
+    StewardEvent::caused_by(DetailType::ImageReplicated, incoming)
+        .tag(tag.clone())
+        .digest(facts.digest.clone())
+        .rule(copy.rule.clone())
+        .severity(Severity::Info)
+        .mode(Mode::Enforce)
+        .action(ActionReport::new("copy", Outcome::Done).target(address(copy)))
+        .explain(format!(
+            "{repository}:{tag} was copied to {} with the same digest.",
+            address(copy)
+        ))
+        .dedupe_key(key(facts, copy, "replicated"))
+        .build()
+}
+
+/// A copy that was made.
+pub(crate) fn replicated(
+    target: &Target<'_>,
+    copied: &CopyReport,
+    recovered: bool,
+) -> StewardEvent {
+    let Target {
+        incoming,
+        facts,
+        copy,
+        ..
+    } = target;
+    let what = if recovered {
+        "is at last copied to"
+    } else {
+        "was copied to"
+    };
+    let blobs = copied.blobs;
+    let detail = format!(
+        "{} manifests, {} referrers; blobs: {} copied, {} mounted, {} there before",
+        copied.manifests, copied.referrers, blobs.copied, blobs.mounted, blobs.present
+    );
+    let action = ActionReport::new("copy", Outcome::Done)
+        .target(address(copy))
+        .detail(detail)
+        .bytes(copied.bytes)
+        .duration(copied.elapsed);
+    StewardEvent::caused_by(DetailType::ImageReplicated, incoming)
+        .tag(facts.tag.clone())
+        .digest(facts.digest.clone())
+        .rule(copy.rule.clone())
+        .severity(Severity::Info)
+        .mode(Mode::Enforce)
+        .action(action)
+        .explain(format!(
+            "{} {what} {} with the same digest.",
+            target.source(),
+            address(copy)
+        ))
+        .dedupe_key(key(
+            facts,
+            copy,
+            if recovered { "recovered" } else { "replicated" },
+        ))
+        .build()
+}
+
+/// A copy that failed: the first time, or for good.
+pub(crate) fn failed(target: &Target<'_>, failure: &Failure, is_final: bool) -> StewardEvent {
+    let Target {
+        incoming,
+        facts,
+        copy,
+        context,
+        ..
+    } = target;
+    let (what, remedy) = if is_final {
+        (
+            "could not be copied to",
+            "mend the cause, then send the event again from the dead-letter queue",
+        )
+    } else {
+        (
+            "cannot be copied yet to",
+            "nothing: it is tried again, and the success will be told",
+        )
+    };
+    let action = ActionReport::new("copy", Outcome::Failed)
+        .target(address(copy))
+        .detail(failure.chain())
+        .error_type(failure.error_type())
+        .remedy(remedy);
+    let state = if is_final {
+        format!("final/{}", context.message_id)
+    } else {
+        "failing".to_owned()
+    };
+    StewardEvent::caused_by(DetailType::ImageReplicationFailed, incoming)
+        .tag(facts.tag.clone())
+        .digest(facts.digest.clone())
+        .rule(copy.rule.clone())
+        .severity(if is_final {
+            Severity::High
+        } else {
+            Severity::Medium
+        })
+        .mode(Mode::Enforce)
+        .action(action)
+        .error_type(Some(failure.error_type().to_owned()))
+        .explain(format!(
+            "{} {what} {}: {}.",
+            target.source(),
+            address(copy),
+            failure.chain()
+        ))
+        .dedupe_key(key(facts, copy, &state))
+        .build()
+}
+
+/// The target without the digest, which says nothing new.
+fn address(copy: &PlannedCopy) -> String {
+    let mut to = copy.to.clone();
+    to.digest = None;
+    to.to_string()
+}
+
+fn key(facts: &Facts, copy: &PlannedCopy, state: &str) -> String {
+    let Facts {
+        account,
+        region,
+        repository,
+        ..
+    } = facts;
+    format!(
+        "replicator/{account}/{region}/{repository}>{}/{state}",
+        copy.to
+    )
+}

@@ -1,0 +1,350 @@
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use sha2::Digest as _;
+use steward_aws::ecr::{FakeEcr, Manifest};
+use steward_aws::state::FakeState;
+use steward_core::event::incoming::parse;
+use steward_core::event::outgoing::DetailType;
+use steward_core::{Digest, RepositoryName};
+use steward_registry::{BlobCounts, CopyReport, RequestCounts};
+use steward_runtime::MemorySink;
+
+use super::*;
+
+const POLICY: &str = r#"
+version: 1
+mode: enforce
+replication:
+  - name: releases
+    repositories: ["prod/**"]
+    tags: { allow: [semver] }
+    to:
+      - { registry: a.example.com, repository: "a/{basename}" }
+      - { registry: b.example.com, repository: "b/{basename}" }
+  - name: watched
+    repositories: ["watched/**"]
+    mode: observe
+    to:
+      - { registry: a.example.com, repository: "a/{basename}" }
+"#;
+
+/// A manifest with its true digest.
+fn manifest(body: &str) -> Manifest {
+    Manifest {
+        body: body.to_owned(),
+        media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+        digest: Digest::from_sha256(&sha2::Sha256::digest(body).into()),
+    }
+}
+
+/// Copies in memory; fails where it is told to.
+#[derive(Default)]
+struct FakeCopier {
+    /// What each target has.
+    copies: Mutex<HashMap<String, Digest>>,
+    failing: Mutex<HashMap<String, fn() -> Failure>>,
+    calls: Mutex<u32>,
+}
+
+#[async_trait]
+impl Copier for FakeCopier {
+    async fn copy(&self, job: &CopyJob<'_>) -> Result<Copied, Failure> {
+        *self.calls.lock().unwrap() += 1;
+        if let Some(failure) = self.failing.lock().unwrap().get(job.to.registry.as_str()) {
+            return Err(failure());
+        }
+        let mut to = job.to.clone();
+        to.digest = None;
+        let before = self
+            .copies
+            .lock()
+            .unwrap()
+            .insert(to.to_string(), job.digest.clone());
+        Ok(Copied::Done(CopyReport {
+            digest: job.digest.clone(),
+            media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+            unchanged: before.as_ref() == Some(job.digest),
+            manifests: 1,
+            blobs: BlobCounts::default(),
+            bytes: 10,
+            requests: RequestCounts::default(),
+            referrers: 0,
+            elapsed: Duration::from_millis(5),
+        }))
+    }
+}
+
+struct World {
+    replicator: Replicator,
+    ecr: Arc<FakeEcr>,
+    copier: Arc<FakeCopier>,
+    events: Arc<MemorySink>,
+}
+
+impl World {
+    fn new() -> Self {
+        let policy =
+            Policy::parse(POLICY, "policy.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+        let ecr = Arc::new(FakeEcr::default());
+        let copier = Arc::new(FakeCopier::default());
+        let events = Arc::new(MemorySink::default());
+        let replicator = Replicator {
+            ecr: ecr.clone(),
+            copier: copier.clone(),
+            policy: Arc::new(PolicyStore::fixed(policy)),
+            state: Arc::new(FakeState::default()),
+            events: events.clone(),
+        };
+        Self {
+            replicator,
+            ecr,
+            copier,
+            events,
+        }
+    }
+
+    fn push(&self, repository: &str, tag: Option<&str>, body: &str) -> Digest {
+        let repository: RepositoryName = repository.parse().unwrap();
+        let manifest = manifest(body);
+        self.ecr.push(
+            &repository,
+            &manifest,
+            tag.map(|tag| tag.parse().unwrap()).as_ref(),
+        );
+        manifest.digest
+    }
+
+    fn fail(&self, registry: &str, failure: fn() -> Failure) {
+        self.copier
+            .failing
+            .lock()
+            .unwrap()
+            .insert(registry.to_owned(), failure);
+    }
+
+    fn mend(&self) {
+        self.copier.failing.lock().unwrap().clear();
+    }
+
+    async fn deliver(
+        &self,
+        event: &Incoming,
+        receive_count: u32,
+        last_attempt: bool,
+    ) -> Result<Outcome, Failure> {
+        let context = RecordContext {
+            receive_count,
+            last_attempt,
+            ..RecordContext::for_test()
+        };
+        self.replicator.handle(event, &context).await
+    }
+
+    /// What was told so far, a line an event.
+    fn told(&self) -> Vec<String> {
+        self.events
+            .events()
+            .iter()
+            .map(|e| format!("{}: {}", e.detail_type, e.explain))
+            .collect()
+    }
+
+    fn has(&self, target: &str) -> Option<Digest> {
+        self.copier.copies.lock().unwrap().get(target).cloned()
+    }
+}
+
+fn event(repository: &str, tag: Option<&str>, digest: &Digest) -> Incoming {
+    let tag = tag
+        .map(|tag| format!(r#","image-tag":"{tag}""#))
+        .unwrap_or_default();
+    let text = format!(
+        r#"{{"version":"0","id":"e-1","detail-type":"ECR Image Action","source":"aws.ecr",
+        "account":"111122223333","time":"2026-11-23T10:00:00Z","region":"eu-west-1","resources":[],
+        "detail":{{"result":"SUCCESS","repository-name":"{repository}","image-digest":"{digest}",
+        "action-type":"PUSH"{tag}}}}}"#
+    );
+    parse(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn down() -> Failure {
+    Failure::transient("registry_unreachable", "connection refused")
+}
+
+#[tokio::test]
+async fn a_release_is_copied_to_every_target_and_told() {
+    let world = World::new();
+    let digest = world.push("prod/app", Some("v1.2.3"), "{}");
+    let event = event("prod/app", Some("v1.2.3"), &digest);
+    assert_eq!(
+        world.deliver(&event, 1, false).await.unwrap().word(),
+        "copied"
+    );
+    assert_eq!(
+        world.has("a.example.com/a/app:v1.2.3"),
+        Some(digest.clone())
+    );
+    assert_eq!(world.has("b.example.com/b/app:v1.2.3"), Some(digest));
+    assert_eq!(world.told().len(), 2);
+
+    // Again, and late: nothing to copy, nothing to tell.
+    assert_eq!(
+        world.deliver(&event, 1, false).await.unwrap().word(),
+        "unchanged"
+    );
+    assert_eq!(world.told().len(), 2);
+}
+
+#[tokio::test]
+async fn the_registry_is_the_truth_not_the_event() {
+    let world = World::new();
+    let old = world.push("prod/app", Some("v1.2.3"), "{\"n\":1}");
+    let new = world.push("prod/app", Some("v1.2.3"), "{\"n\":2}");
+    world
+        .deliver(&event("prod/app", Some("v1.2.3"), &old), 1, false)
+        .await
+        .unwrap();
+    assert_eq!(world.has("a.example.com/a/app:v1.2.3"), Some(new));
+}
+
+#[tokio::test]
+async fn a_tag_that_is_gone_is_no_error() {
+    let world = World::new();
+    let digest: Digest = format!("sha256:{}", "ab".repeat(32)).parse().unwrap();
+    let outcome = world
+        .deliver(&event("prod/app", Some("v1.2.3"), &digest), 1, false)
+        .await
+        .unwrap();
+    assert_eq!(outcome.word(), "nothing_to_copy");
+    assert_eq!(*world.copier.calls.lock().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn one_failing_target_does_not_hold_up_the_other() {
+    let world = World::new();
+    let digest = world.push("prod/app", Some("v1.2.3"), "{}");
+    world.fail("a.example.com", down);
+    let failure = world
+        .deliver(&event("prod/app", Some("v1.2.3"), &digest), 1, false)
+        .await
+        .unwrap_err();
+    assert!(failure.is_transient());
+    assert_eq!(world.has("b.example.com/b/app:v1.2.3"), Some(digest));
+    assert_eq!(world.has("a.example.com/a/app:v1.2.3"), None);
+}
+
+#[tokio::test]
+async fn an_outage_is_told_once_when_it_begins_and_once_when_it_ends() {
+    let world = World::new();
+    let digest = world.push("prod/app", Some("v1.2.3"), "{}");
+    let event = event("prod/app", Some("v1.2.3"), &digest);
+    world.fail("a.example.com", down);
+    for receive_count in 1..=3 {
+        world
+            .deliver(&event, receive_count, false)
+            .await
+            .unwrap_err();
+    }
+    world.mend();
+    world.deliver(&event, 4, false).await.unwrap();
+    world.deliver(&event, 1, false).await.unwrap();
+    assert_eq!(
+        world.told(),
+        [
+            "Image Replication Failed: prod/app:v1.2.3 cannot be copied yet to a.example.com/a/app:v1.2.3: \
+             cannot copy prod/app:v1.2.3 to a.example.com/a/app:v1.2.3@DIGEST: connection refused.",
+            "Image Replicated: prod/app:v1.2.3 was copied to b.example.com/b/app:v1.2.3 with the same digest.",
+            "Image Replicated: prod/app:v1.2.3 is at last copied to a.example.com/a/app:v1.2.3 with the same digest.",
+        ]
+        .map(|line| line.replace("DIGEST", digest.as_str()))
+    );
+}
+
+#[tokio::test]
+async fn the_last_attempt_is_told_as_final() {
+    let world = World::new();
+    let digest = world.push("prod/app", Some("v1.2.3"), "{}");
+    let event = event("prod/app", Some("v1.2.3"), &digest);
+    world.fail("a.example.com", down);
+    world.deliver(&event, 1, false).await.unwrap_err();
+    world.deliver(&event, 2, true).await.unwrap_err();
+    let events = world.events.events();
+    let failures: Vec<_> = events
+        .iter()
+        .filter(|e| e.detail_type == DetailType::ImageReplicationFailed)
+        .collect();
+    assert_eq!(failures.len(), 2);
+    assert_ne!(failures[0].dedupe_key, failures[1].dedupe_key);
+    assert!(
+        failures[1].explain.contains("could not be copied"),
+        "{}",
+        failures[1].explain
+    );
+    assert_eq!(
+        failures[1].error_type.as_deref(),
+        Some("registry_unreachable")
+    );
+}
+
+#[tokio::test]
+async fn observe_copies_nothing_and_says_what_it_would_copy() {
+    let world = World::new();
+    let digest = world.push("watched/app", Some("v1"), "{}");
+    let outcome = world
+        .deliver(&event("watched/app", Some("v1"), &digest), 1, false)
+        .await
+        .unwrap();
+    assert_eq!(outcome.word(), "observed");
+    assert_eq!(*world.copier.calls.lock().unwrap(), 0);
+    assert_eq!(
+        world.told(),
+        ["Image Replicated: watched/app:v1 would be copied to a.example.com/a/app:v1."]
+    );
+}
+
+#[tokio::test]
+async fn a_copy_made_by_a_try_that_died_is_told_by_the_next() {
+    let world = World::new();
+    let digest = world.push("prod/app", Some("v1.2.3"), "{}");
+    let event = event("prod/app", Some("v1.2.3"), &digest);
+    world.events.fail(true);
+    world.deliver(&event, 1, false).await.unwrap_err();
+    world.events.fail(false);
+    assert_eq!(
+        world.deliver(&event, 2, false).await.unwrap().word(),
+        "unchanged"
+    );
+    assert_eq!(world.told().len(), 2);
+}
+
+#[tokio::test]
+async fn an_untagged_referrer_brings_its_image_up_to_date() {
+    let world = World::new();
+    let image = world.push("prod/app", Some("v1.2.3"), "{}");
+    let sbom = world.push(
+        "prod/app",
+        None,
+        &format!(r#"{{"subject":{{"digest":"{image}"}}}}"#),
+    );
+    let signature = world.push(
+        "prod/app",
+        None,
+        &format!(r#"{{"subject":{{"digest":"{sbom}"}}}}"#),
+    );
+    for referrer in [sbom, signature] {
+        *world.copier.calls.lock().unwrap() = 0;
+        world
+            .deliver(&event("prod/app", None, &referrer), 1, false)
+            .await
+            .unwrap();
+        assert_eq!(*world.copier.calls.lock().unwrap(), 2);
+    }
+    let child = world.push("prod/app", None, "{\"child\":1}");
+    let outcome = world
+        .deliver(&event("prod/app", None, &child), 1, false)
+        .await
+        .unwrap();
+    assert_eq!(outcome.word(), "skipped");
+}
