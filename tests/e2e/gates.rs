@@ -1,0 +1,53 @@
+//! The budgets of a function: size, start, memory. `docs/PERFORMANCE.md` has the figures.
+
+use std::time::Duration;
+
+use steward_testkit::cloud::package;
+use steward_testkit::runtime_api::FunctionProcess;
+
+/// The largest zip, in bytes: Lambda loads the code before it starts it.
+const ZIP: u64 = 4 << 20;
+
+/// From exec to the first poll of the runtime API, the best of several starts.
+///
+/// The budget on an idle machine is 5 ms, and `cargo xtask bench` measures against it. Tests share
+/// their cores, so this gate only catches what a changed dependency would cost: root certificates
+/// read from disk, or jitter entropy, are 15 ms and more.
+const START: Duration = Duration::from_millis(12);
+
+/// Resident memory of a function that waits, in bytes.
+const WAITING: u64 = 10 << 20;
+
+const POLICY: &str = "version: 1\n";
+
+#[test]
+fn every_function_is_small_starts_fast_and_waits_in_little_memory() {
+    let zips = package::functions(&|_| {}).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(zips.len(), 3);
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.yaml");
+    std::fs::write(&policy, POLICY).unwrap();
+    let policy = format!("file:{}", policy.display());
+    let environment = [
+        ("STEWARD_POLICY", policy.as_str()),
+        ("STEWARD_STATE_TABLE", "state"),
+        // Nothing listens there: warming up ends at once, and start-up is the function's own.
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "111122223333"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    for zip in zips {
+        assert!(zip.size < ZIP, "{}: {} bytes zipped", zip.function, zip.size);
+        let binary = package::binary(zip.function);
+        let mut best = Duration::MAX;
+        let mut memory = 0;
+        for _ in 0..7 {
+            let process = FunctionProcess::start(&binary, environment).unwrap_or_else(|error| panic!("{error}"));
+            best = best.min(process.startup().until_first_poll);
+            memory = process.rss_bytes().unwrap();
+        }
+        assert!(best < START, "{}: {best:?} to the first poll", zip.function);
+        assert!(memory < WAITING, "{}: {memory} bytes while waiting", zip.function);
+    }
+}
