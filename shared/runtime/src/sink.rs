@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use steward_aws::ServiceError;
 use steward_aws::events::{BusEvent, EventBus, EventsError};
 use steward_core::event::outgoing::{SOURCE, StewardEvent};
 
@@ -30,26 +29,18 @@ impl BusSink {
 #[async_trait]
 impl EventSink for BusSink {
     async fn put(&self, events: &[StewardEvent]) -> Result<(), EventsError> {
-        let events = events.iter().map(envelope).collect::<Result<Vec<_>, _>>()?;
+        let events: Vec<BusEvent> = events.iter().map(envelope).collect();
         self.bus.put(&events).await
     }
 }
 
-fn envelope(event: &StewardEvent) -> Result<BusEvent, EventsError> {
-    let detail = serde_json::to_string(event).map_err(|error| {
-        ServiceError::new(
-            "events",
-            "PutEvents",
-            steward_aws::Kind::Invalid,
-            error.to_string(),
-        )
-    })?;
-    Ok(BusEvent {
+fn envelope(event: &StewardEvent) -> BusEvent {
+    BusEvent {
         source: SOURCE.to_owned(),
         detail_type: event.detail_type.as_str().to_owned(),
-        detail,
+        detail: event.to_put_events_detail(),
         resources: repository_arn(event).into_iter().collect(),
-    })
+    }
 }
 
 /// The repository's ARN, so that rules can match `resources` as they do for AWS's own events.
@@ -96,7 +87,7 @@ impl MemorySink {
 impl EventSink for MemorySink {
     async fn put(&self, events: &[StewardEvent]) -> Result<(), EventsError> {
         if self.failing.load(std::sync::atomic::Ordering::SeqCst) {
-            return Err(ServiceError::new(
+            return Err(steward_aws::ServiceError::new(
                 "events",
                 "PutEvents",
                 steward_aws::Kind::Unavailable,

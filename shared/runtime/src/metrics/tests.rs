@@ -1,1 +1,55 @@
+use super::*;
 
+#[test]
+fn one_line_for_the_invocation_and_one_per_kind_of_failure() {
+    let mut metrics = Metrics::default();
+    metrics.processed();
+    metrics.processed();
+    metrics.count("ImagesCopied", 2.0);
+    metrics.count("ImagesCopied", 1.0);
+    metrics.failed("target_down");
+    metrics.retried();
+    metrics.failed("panic");
+    metrics.dead_lettered();
+    metrics.policy_broken(true);
+    let now = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+    let lines: Vec<Value> = metrics
+        .lines("replicator", Duration::from_micros(12_345), now)
+        .iter()
+        .map(|x| serde_json::from_str(x).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(
+        lines[0],
+        json!({
+            "Function": "replicator", "Processed": 2, "Failed": 2, "Retried": 1, "DeadLettered": 1,
+            "PolicyBroken": 1, "Duration": 12.345, "ImagesCopied": 3.0,
+            "_aws": {"Timestamp": 1_700_000_000_123_u64, "CloudWatchMetrics": [{
+                "Namespace": "EcrSteward", "Dimensions": [["Function"]],
+                "Metrics": [
+                    {"Name": "ImagesCopied", "Unit": "None"}, {"Name": "Processed", "Unit": "Count"},
+                    {"Name": "Failed", "Unit": "Count"}, {"Name": "Retried", "Unit": "Count"},
+                    {"Name": "DeadLettered", "Unit": "Count"}, {"Name": "PolicyBroken", "Unit": "Count"},
+                    {"Name": "Duration", "Unit": "Milliseconds"}]}]},
+        })
+    );
+    assert_eq!(
+        lines[1],
+        json!({
+            "Function": "replicator", "ErrorType": "panic", "Failures": 1,
+            "_aws": {"Timestamp": 1_700_000_000_123_u64, "CloudWatchMetrics": [{
+                "Namespace": "EcrSteward", "Dimensions": [["Function", "ErrorType"]],
+                "Metrics": [{"Name": "Failures", "Unit": "Count"}]}]},
+        })
+    );
+    assert_eq!(lines[2]["ErrorType"], "target_down");
+}
+
+#[test]
+fn a_counter_cannot_take_the_place_of_a_built_in_metric() {
+    let mut metrics = Metrics::default();
+    metrics.count("Processed", 100.0);
+    let lines = metrics.lines("f", Duration::ZERO, UNIX_EPOCH);
+    let line: Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(line["Processed"], 0);
+}

@@ -207,19 +207,18 @@ impl BlobAvailability for EcrAvailability {
         host: &RegistryHost,
         repository: &RepositoryPath,
         digests: &[Digest],
-    ) -> Vec<Digest> {
-        let (Some(host), Ok(name)) = (host.ecr(), RepositoryName::try_from(repository)) else {
-            return Vec::new();
-        };
+    ) -> Option<Vec<Digest>> {
+        let host = host.ecr()?;
+        let name = RepositoryName::try_from(repository).ok()?;
         let ecr = self.ecr.for_target(&target(&host, &self.access)).await;
         match ecr.check_layers(&name, digests).await {
-            Ok(present) => present.into_iter().collect(),
+            Ok(present) => Some(present.into_iter().collect()),
             Err(error) => {
                 tracing::debug!(
                     error = chain(&error),
                     "cannot ask for the layers of {name} at once"
                 );
-                Vec::new()
+                None
             }
         }
     }
