@@ -2,7 +2,6 @@
 
 mod resolver;
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,29 +131,40 @@ fn tls(extra_roots: &[CertificateDer<'static>]) -> Result<ClientConfig, Registry
 /// What an error of the HTTP library means.
 pub(crate) fn failed(error: reqwest::Error, exchange: &Exchange, url: &Url) -> RegistryError {
     let error = error.without_url();
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
-    while let Some(inner) = cause {
-        if inner.downcast_ref::<RefusedAddress>().is_some() {
+    for cause in causes(&error) {
+        if cause.is::<RefusedAddress>() {
             return RegistryError::UnsafeUrl {
                 url: redacted(url),
                 reason: "its name leads to an address that is not on the public internet",
             };
         }
-        if let Some(io) = inner.downcast_ref::<std::io::Error>()
-            && let Some(tls) = io.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>())
-            && matches!(tls, rustls::Error::InvalidCertificate(_))
-        {
+        if let Some(tls @ rustls::Error::InvalidCertificate(_)) = cause.downcast_ref() {
             return RegistryError::Certificate {
                 exchange: Box::new(exchange.clone()),
                 source: BoxError::from(tls.clone()),
             };
         }
-        cause = inner.source();
     }
     RegistryError::Network {
         exchange: Box::new(exchange.clone()),
         source: error.into(),
     }
+}
+
+/// The causes of an error, the outermost first. An I/O error does not name the error it wraps as
+/// its source, only that one's source; so it is opened.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        match error
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::get_ref)
+        {
+            Some(Some(wrapped)) => Some(wrapped as &(dyn std::error::Error + 'static)),
+            _ => error.source(),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -174,6 +184,64 @@ mod tests {
             .min()
             .unwrap();
         assert!(best < Duration::from_millis(20), "{best:?}");
+    }
+
+    /// A server with a certificate of its own; answers every request with 200.
+    async fn tls_server() -> (std::net::SocketAddr, CertificateDer<'static>) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = made.signing_key.serialize_der().try_into().unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let mut stream = acceptor.accept(stream).await.ok()?;
+                    let mut request = [0; 4096];
+                    if stream.read(&mut request).await.ok()? == 0 {
+                        return None;
+                    }
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                    stream.write_all(answer).await.ok()?;
+                    stream.shutdown().await.ok()
+                });
+            }
+        });
+        (address, certificate)
+    }
+
+    #[tokio::test]
+    async fn a_certificate_is_trusted_only_where_its_authority_is() {
+        let (address, certificate) = tls_server().await;
+        let host: steward_core::RegistryHost = "registry.example.com".parse().unwrap();
+        for (roots, error_type) in [
+            (vec![certificate], None),
+            (vec![], Some("registry_certificate")),
+        ] {
+            let overrides = format!("{host}=https://localhost:{}", address.port());
+            let client = crate::fake::client()
+                .endpoints(overrides.parse().unwrap())
+                .root_certificates(roots)
+                .build()
+                .unwrap();
+            let error = client.ping(&host).await.err();
+            assert_eq!(
+                error.as_ref().map(|e| e.error_type()),
+                error_type,
+                "{error:?}"
+            );
+            assert!(!error.is_some_and(|error| error.is_transient()));
+        }
     }
 
     #[tokio::test]

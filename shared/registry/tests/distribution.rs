@@ -9,15 +9,19 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 use steward_core::{Digest, Reference};
 use steward_registry::{
-    Client, CopyOptions, CopyReport, CopyRequest, Layout, Manifest, Outcome, Repository, copy,
+    Client, CopyOptions, CopyReport, CopyRequest, Layout, Manifest, Outcome, Repository,
+    RetryPolicy, copy,
 };
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 /// A registry process with its folder; both are gone when dropped.
@@ -81,6 +85,50 @@ impl Distribution {
             .repository(&self.address.parse().unwrap(), &path.parse().unwrap())
             .unwrap()
     }
+}
+
+/// Forwards connections to `target`; cuts the first one that sends more than `after` bytes. Counts
+/// the bytes that went up.
+async fn cutting_proxy(target: String, after: u64) -> (String, Arc<AtomicU64>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let sent = Arc::new(AtomicU64::new(0));
+    let total = Arc::clone(&sent);
+    let cut = Arc::new(AtomicBool::new(false));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (target, total, cut) = (target.clone(), Arc::clone(&total), Arc::clone(&cut));
+            tokio::spawn(async move {
+                let server = tokio::net::TcpStream::connect(target).await.ok()?;
+                let (mut from_client, mut to_client) = client.into_split();
+                let (mut from_server, mut to_server) = server.into_split();
+                let up = async {
+                    let mut here = 0;
+                    let mut buffer = vec![0; 64 * 1024];
+                    loop {
+                        let n = from_client.read(&mut buffer).await.unwrap_or(0);
+                        if n == 0 {
+                            return;
+                        }
+                        here += n as u64;
+                        total.fetch_add(n as u64, Ordering::Relaxed);
+                        if here > after && !cut.swap(true, Ordering::Relaxed) {
+                            return;
+                        }
+                        if to_server.write_all(&buffer[..n]).await.is_err() {
+                            return;
+                        }
+                    }
+                };
+                tokio::select! {
+                    () = up => {}
+                    _ = tokio::io::copy(&mut from_server, &mut to_client) => {}
+                }
+                Some(())
+            });
+        }
+    });
+    (address, sent)
 }
 
 fn configuration(folder: &Path, address: &str) -> String {
@@ -242,6 +290,35 @@ async fn an_index_and_its_referrer_travel_whole_also_through_a_folder() {
     assert_eq!(outcome.report().unwrap().digest, subject);
     assert_whole(&back, &"v1".parse().unwrap()).await;
     assert_eq!(back.referrers(&subject, None).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_cut_upload_arrives_all_the_same() {
+    let (from, to) = (Distribution::start().await, Distribution::start().await);
+    let source = from.repository("team/app");
+    let size = 40_000_000;
+    push_image(&source, Some("v1"), &[bytes(size, 1)], None).await;
+    let (proxy, sent) = cutting_proxy(to.address.clone(), 25_000_000).await;
+    let client = Client::builder()
+        .endpoints(
+            format!("mirror.example.com=http://{proxy}")
+                .parse()
+                .unwrap(),
+        )
+        .retry(RetryPolicy::immediate())
+        .build()
+        .unwrap();
+    let target = client
+        .repository(
+            &"mirror.example.com".parse().unwrap(),
+            &"dr/team/app".parse().unwrap(),
+        )
+        .unwrap();
+    run(&source, &target, &CopyOptions::default()).await;
+    assert_whole(&to.repository("dr/team/app"), &"v1".parse().unwrap()).await;
+    let sent = sent.load(Ordering::Relaxed);
+    // At worst, everything before the cut went up twice.
+    assert!(sent < size as u64 + 27_000_000, "{sent} bytes went up");
 }
 
 #[tokio::test]

@@ -101,8 +101,12 @@ impl Mover<'_> {
             if let Some(failure) = release(&source).await.and_then(|mut s| s.failure()) {
                 return Err(CopyError::Source(failure));
             }
-            let refused_whole = strategy == Strategy::Whole && wants_parts(&error);
-            if refused_whole {
+            // A proxy that closes the connection on a large body gives no other sign than that.
+            let is_cut_again = matches!(error, RegistryError::Network { .. })
+                && attempt > 1
+                && blob.size > PART
+                && to.endpoint().kind != Kind::Ecr;
+            if strategy == Strategy::Whole && (wants_parts(&error) || is_cut_again) {
                 strategy = Strategy::Parts;
             } else if !is_worth_another(&error) {
                 return Err(CopyError::Target(error));

@@ -242,7 +242,8 @@ impl State {
         };
         for (marker, route) in ROUTES {
             if let Some((name, tail)) = rest.split_once(marker) {
-                let writes = asked.method == Method::POST || asked.method == Method::PUT;
+                let writes = asked.method != Method::HEAD && marker == "/blobs/uploads/"
+                    || asked.method == Method::PUT;
                 let is_unknown = !self.store.repositories.contains_key(name);
                 if is_unknown && (self.quirks.must_create || !writes) {
                     return Plain::error(404, "NAME_UNKNOWN", "repository name not known");

@@ -81,3 +81,26 @@ fn docker_hub_keeps_its_own_images_below_library() {
     assert_eq!(path("docker.io", "acme/app"), "acme/app");
     assert_eq!(path("ghcr.io", "app"), "app");
 }
+
+/// Callers spawn requests and put them behind `async_trait`.
+#[tokio::test]
+async fn every_request_can_be_spawned() {
+    fn sendable<T>(future: impl Future<Output = T> + Send) {
+        drop(future);
+    }
+    let fake = Fake::start().await;
+    let repository = fake.repository("team/app");
+    let digest: Digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
+    sendable(repository.resolve(&v1()));
+    sendable(repository.find(&v1()));
+    sendable(repository.manifest(&v1()));
+    sendable(repository.delete_manifest(&v1()));
+    sendable(repository.tags());
+    sendable(repository.referrers(&digest, None));
+    sendable(repository.find_blob(&digest));
+    sendable(repository.put_blob("x".into()));
+    sendable(repository.client().ping(&fake.host()));
+    let place = crate::place::Place::from(repository);
+    sendable(place.find(&v1()));
+    assert!(fake.log().is_empty(), "nothing was polled");
+}

@@ -342,6 +342,29 @@ async fn a_registry_that_takes_no_whole_blobs_gets_parts() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_cuts_large_bodies_gets_parts() {
+    let from = Fake::start().await;
+    let to = Fake::with(|quirks| {
+        quirks.forgets_uploads = true;
+        let cut = What::CutRequest(10_000_000);
+        quirks.faults = vec![Fault::new("PUT", "/blobs/", 2, cut)];
+    })
+    .await;
+    let image = image(ImageSpec {
+        layers: vec![bytes_of_size(15_000_000, 3)],
+        ..ImageSpec::default()
+    });
+    from.push("team/app", Some("v1"), &image);
+    let options = CopyOptions {
+        concurrency: 1,
+        ..CopyOptions::default()
+    };
+    done(&request(&from, &to), &options).await;
+    assert_eq!(to.tagged("dr/team/app", "v1"), Some(image.digest));
+    assert_eq!(to.count("PATCH", "/blobs/"), 2, "{:?}", to.lines());
+}
+
+#[tokio::test]
 async fn a_registry_that_does_not_say_digests_is_read_instead() {
     let (from, to) = (
         Fake::with(|quirks| quirks.no_digest_header = true).await,
