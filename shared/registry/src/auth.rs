@@ -56,8 +56,8 @@ impl CredentialError {
 #[async_trait]
 pub trait Credentials: Send + Sync {
     /// The credentials for a registry. `refresh` says that the registry has just refused the ones
-    /// given before, so a cached value is of no use. Called again only when the registry refuses;
-    /// never called twice at once for the same registry by the same client.
+    /// given before, so a cached value is of no use. The client keeps the answer for five minutes
+    /// or until the registry refuses it, and never asks twice at once for the same registry.
     async fn for_registry(
         &self,
         host: &RegistryHost,

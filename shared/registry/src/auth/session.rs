@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue};
 use steward_core::{RegistryHost, RepositoryPath};
@@ -68,13 +68,32 @@ enum Scheme {
     },
 }
 
+/// How long credentials are used before their provider is asked again whether they still hold. A
+/// provider knows when they expire; the registry says so only by refusing.
+const AUTH_LIFE: Duration = Duration::from_secs(300);
+
+/// Credentials and when they were given.
+struct Fetched {
+    auth: Auth,
+    at: Instant,
+}
+
+impl Fetched {
+    fn now(auth: Auth) -> Self {
+        Self {
+            auth,
+            at: Instant::now(),
+        }
+    }
+}
+
 type TokenSlot = Arc<AsyncMutex<Option<Token>>>;
 
 /// One registry's state. The async mutexes make every fetch single-flight: whoever comes second
 /// waits and finds the result.
 struct Host {
     scheme: Mutex<Scheme>,
-    auth: AsyncMutex<Option<Auth>>,
+    auth: AsyncMutex<Option<Fetched>>,
     tokens: Mutex<HashMap<Scope, TokenSlot>>,
 }
 
@@ -190,13 +209,15 @@ impl Session {
         refused: Option<&HeaderValue>,
     ) -> Result<Auth, RegistryError> {
         let mut slot = host.auth.lock().await;
-        let stale = match &*slot {
-            None => None,
-            Some(auth) if refused.is_some() && direct(auth).as_ref() == refused => Some(()),
-            Some(auth) => return Ok(auth.clone()),
-        };
-        let auth = self.fetch_auth(endpoint, stale.is_some()).await?;
-        *slot = Some(auth.clone());
+        let mut refresh = false;
+        if let Some(Fetched { auth, at }) = &*slot {
+            refresh = refused.is_some() && direct(auth).as_ref() == refused;
+            if !refresh && at.elapsed() < AUTH_LIFE {
+                return Ok(auth.clone());
+            }
+        }
+        let auth = self.fetch_auth(endpoint, refresh).await?;
+        *slot = Some(Fetched::now(auth.clone()));
         Ok(auth)
     }
 
@@ -222,7 +243,7 @@ impl Session {
         scope: &Scope,
         refused: Option<&HeaderValue>,
     ) -> Result<Option<HeaderValue>, RegistryError> {
-        let auth = self.auth(host, endpoint, None).await?;
+        let auth = self.auth(host, endpoint, refused).await?;
         if let Auth::Bearer(token) = &auth {
             return Ok(token::bearer(token));
         }
@@ -251,8 +272,9 @@ impl Session {
                     if !renewed && !matches!(auth, Auth::Anonymous) =>
                 {
                     renewed = true;
+                    let mut held = host.auth.lock().await;
                     auth = self.fetch_auth(endpoint, true).await?;
-                    *host.auth.lock().await = Some(auth.clone());
+                    *held = Some(Fetched::now(auth.clone()));
                 }
                 Err(error) => {
                     let pause = error

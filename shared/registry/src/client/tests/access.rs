@@ -197,3 +197,26 @@ async fn the_token_service_is_tried_again_when_it_is_in_trouble() {
     .await;
     knowing(&fake, basic()).manifest(&v1()).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_registry_token_that_is_refused_is_fetched_anew() {
+    struct Tokens;
+    #[async_trait]
+    impl Credentials for Tokens {
+        async fn for_registry(
+            &self,
+            _: &RegistryHost,
+            refresh: bool,
+        ) -> Result<Auth, CredentialError> {
+            let token = if refresh { "new" } else { "old" };
+            Ok(Auth::Bearer(SecretString::from(token)))
+        }
+    }
+    let (fake, _) = with_image(|q| q.access = bearer(None, None, None)).await;
+    fake.state().tokens.push(("new".to_owned(), 10));
+    let repository = fake.repository_with("team/app", client().credentials(Arc::new(Tokens)));
+    // The first refusal shows the scheme, the second one the stale token.
+    let _ = repository.resolve(&v1()).await;
+    repository.resolve(&v1()).await.unwrap();
+    assert_eq!(fake.count("GET", "/token"), 0);
+}
