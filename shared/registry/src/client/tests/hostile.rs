@@ -306,3 +306,75 @@ async fn a_declared_size_allocates_nothing() {
     assert_eq!(error.error_type(), "size_mismatch", "{error:?}");
     assert_eq!(to.tagged("team/app", "v1"), None);
 }
+
+/// ggcr #2295, ocx-sh/ocx#311: a registry out there leads the client to this machine, by address or
+/// by name, for an upload or a download.
+#[tokio::test]
+async fn a_remote_registry_leads_to_nothing_on_this_machine() {
+    let trap = Fake::start().await;
+    let port = trap.address().port();
+    for origin in [
+        format!("http://127.0.0.1:{port}"),
+        format!("http://2130706433:{port}"),
+        format!("http://[::ffff:127.0.0.1]:{port}"),
+        format!("http://localhost:{port}"),
+    ] {
+        let (fake, image) = with_image(|q| {
+            q.location_origin = Some(origin.clone());
+            q.blob_origin = Some(origin.clone());
+        })
+        .await;
+        let repository = fake.repository("team/app").not_local();
+        let error = repository.put_blob("bytes".into()).await.unwrap_err();
+        assert_eq!(error.error_type(), "unsafe_url", "{origin}: {error:?}");
+        let manifest = repository.manifest(&v1()).await.unwrap();
+        assert_eq!(manifest.digest().as_str(), image.digest);
+        let blob = manifest.blobs().next().unwrap();
+        let error = repository.blob(blob, 1 << 20).await.unwrap_err();
+        assert_eq!(error.error_type(), "unsafe_url", "{origin}: {error:?}");
+        assert!(trap.log().is_empty(), "{origin}: {:?}", trap.lines());
+    }
+}
+
+/// A private host that the user names may be led to all the same.
+#[tokio::test]
+async fn a_trusted_host_may_be_private() {
+    let store = Fake::start().await;
+    let (fake, image) = with_image(|q| q.blob_origin = Some(store.url(""))).await;
+    store.push("team/app", None, &image);
+    for trusted in [false, true] {
+        let mut client = client();
+        if trusted {
+            client = client.trust([store.host()]);
+        }
+        let repository = fake.repository_with("team/app", client).not_local();
+        let manifest = repository.manifest(&v1()).await.unwrap();
+        let blob = manifest.blobs().next().unwrap();
+        assert_eq!(repository.blob(blob, 1 << 20).await.is_ok(), trusted);
+    }
+}
+
+/// CVE-2024-29902, CVE-2023-33958: more referrers than anybody means.
+#[tokio::test]
+async fn a_flood_of_referrers_is_refused() {
+    let (fake, image) = with_image(|q| q.referrers_api = true).await;
+    let entry = |n: usize| {
+        format!(
+            r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:{n:064x}","size":1}}"#
+        )
+    };
+    let entries: Vec<String> = (0..2000).map(entry).collect();
+    let index = format!(
+        r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{}]}}"#,
+        entries.join(",")
+    );
+    let what = What::Bytes(index.into_bytes());
+    fake.quirks(|q| q.faults = vec![Fault::new("GET", "/referrers/", 1, what)]);
+    let subject: Digest = image.digest.parse().unwrap();
+    let error = fake
+        .repository("team/app")
+        .referrers(&subject, None)
+        .await
+        .unwrap_err();
+    assert_eq!(error.error_type(), "manifest_invalid", "{error:?}");
+}
