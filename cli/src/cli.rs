@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use steward_core::RegistryHost;
 
 use crate::exit_code::Exit;
 
@@ -110,7 +111,7 @@ pub struct CopyArgs {
     pub no_referrers: bool,
 
     /// How many blobs travel at the same time
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: u8,
 
     /// Speak plain HTTP to a registry that is not on this machine
@@ -128,7 +129,14 @@ pub struct CopyArgs {
     )]
     pub insecure: Vec<String>,
 
-    /// No progress, only the result
+    /// A host in a private network that a registry may point to
+    ///
+    /// Token services and blob stores that a registry names must be on the public internet before
+    /// credentials or layers go there, or be named here. Can be given several times.
+    #[arg(long, value_name = "HOST")]
+    pub trust: Vec<RegistryHost>,
+
+    /// No progress, only the digest
     #[arg(long, short)]
     pub quiet: bool,
 }

@@ -155,6 +155,55 @@ pub enum DockerConfigError {
     },
 }
 
+impl DockerConfigError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Unreadable { .. } | Self::TooLarge { .. } => {
+                "correct the file or point DOCKER_CONFIG to another folder".into()
+            }
+            Self::Malformed { path, .. } => {
+                format!(
+                    "correct {} or move it away and run `docker login` again",
+                    path.display()
+                )
+            }
+            Self::MalformedAuth { key, .. } => {
+                format!(
+                    "run `docker logout {key}` and `docker login {key}` to write the entry anew"
+                )
+            }
+            Self::Helper {
+                registry,
+                path,
+                source,
+            } => match source {
+                HelperError::Missing { name } => format!(
+                    "install docker-credential-{name}, or remove {registry} from credHelpers in {}",
+                    path.display()
+                ),
+                HelperError::BadName { .. } => {
+                    format!(
+                        "correct the helper's name for {registry} in {}",
+                        path.display()
+                    )
+                }
+                HelperError::TimedOut { name } => format!(
+                    "try again; `echo {registry} | docker-credential-{name} get` shows what it waits for"
+                ),
+                HelperError::Run { name, .. }
+                | HelperError::Failed { name, .. }
+                | HelperError::BadAnswer { name } => {
+                    format!(
+                        "run `echo {registry} | docker-credential-{name} get` to see what is wrong"
+                    )
+                }
+            },
+        }
+    }
+}
+
 /// What was found for a registry, and what went wrong on the way without being fatal.
 #[derive(Debug, Default)]
 pub struct Found {

@@ -3,8 +3,12 @@
 use std::error::Error as StdError;
 use std::io;
 
-use crate::docker_config::{DockerConfigError, HelperError};
+use steward_core::event::EventError;
+use steward_core::policy::PolicyErrors;
+
+use crate::commands::copy::CopyFailure;
 use crate::exit_code::Exit;
+use crate::facts::FactsError;
 use crate::input::InputError;
 
 /// Why a command did not do what was asked.
@@ -53,14 +57,31 @@ pub enum CliError {
         /// Why.
         source: io::Error,
     },
-    /// The credentials of a registry cannot be had.
-    #[error("no credentials for {registry}")]
-    Credentials {
-        /// The registry.
-        registry: String,
-        /// Why.
-        source: DockerConfigError,
+    /// The policy has mistakes.
+    #[error("the policy {} is not valid", source.name)]
+    Policy {
+        /// All of them.
+        source: PolicyErrors,
     },
+    /// The event cannot be understood.
+    #[error("{name} is not an event that can be explained")]
+    Event {
+        /// The file as it was named.
+        name: String,
+        /// What is wrong.
+        source: EventError,
+    },
+    /// The facts cannot be understood.
+    #[error("{name} does not say what the registry says")]
+    Facts {
+        /// The file as it was named.
+        name: String,
+        /// What is wrong.
+        source: FactsError,
+    },
+    /// The image was not copied.
+    #[error(transparent)]
+    Copy(#[from] CopyFailure),
     /// Stopped by Ctrl-C.
     #[error("stopped by Ctrl-C")]
     Interrupted {
@@ -77,14 +98,9 @@ impl CliError {
             Self::Internal { .. } => Exit::Internal,
             Self::Usage { .. } | Self::Argument { .. } => Exit::Usage,
             Self::Read { .. } | Self::Write { .. } => Exit::Unreadable,
-            Self::Credentials {
-                source: DockerConfigError::Helper { source, .. },
-                ..
-            } => match source {
-                HelperError::TimedOut { .. } => Exit::Transient,
-                _ => Exit::Refused,
-            },
-            Self::Credentials { .. } => Exit::Refused,
+            Self::Policy { .. } => Exit::InvalidPolicy,
+            Self::Event { .. } | Self::Facts { .. } => Exit::InvalidInput,
+            Self::Copy(failure) => failure.exit(),
             Self::Interrupted { .. } => Exit::Interrupted,
         }
     }
@@ -99,8 +115,10 @@ impl CliError {
             Self::Usage { remedy, .. } => Some(remedy.clone()),
             Self::Argument { remedy, .. } => Some((*remedy).into()),
             Self::Read { source, .. } => source.remedy().map(Into::into),
-            Self::Write { .. } => None,
-            Self::Credentials { source, .. } => Some(credentials_remedy(source)),
+            Self::Write { .. } | Self::Policy { .. } => None,
+            Self::Event { source, .. } => Some(event_remedy(source).into()),
+            Self::Facts { .. } => Some(FACTS_REMEDY.into()),
+            Self::Copy(failure) => failure.remedy(),
             Self::Interrupted { remedy } => Some((*remedy).into()),
         }
     }
@@ -108,47 +126,30 @@ impl CliError {
     /// More about the failure for a program, or null.
     #[must_use]
     pub fn details(&self) -> serde_json::Value {
-        serde_json::Value::Null
+        match self {
+            Self::Policy { source } => serde_json::to_value(source).unwrap_or_default(),
+            Self::Event { source, .. } => {
+                serde_json::json!({ "error_type": source.error_type() })
+            }
+            Self::Copy(failure) => serde_json::json!({
+                "error_type": failure.error_type(),
+                "side": failure.side(),
+            }),
+            _ => serde_json::Value::Null,
+        }
     }
 }
 
-fn credentials_remedy(error: &DockerConfigError) -> String {
+const FACTS_REMEDY: &str = "write `tags: {tag: digest, …}`, or the output of \
+    `aws ecr list-images` or `aws ecr describe-images` for the repository, as JSON or YAML";
+
+fn event_remedy(error: &EventError) -> &'static str {
     match error {
-        DockerConfigError::Unreadable { .. } | DockerConfigError::TooLarge { .. } => {
-            "correct the file or point DOCKER_CONFIG to another folder".into()
+        EventError::UnknownDetailType { .. } => {
+            "name an event that ecr-steward knows; `steward schema event` prints those it sends"
         }
-        DockerConfigError::Malformed { path, .. } => {
-            format!(
-                "correct {} or move it away and run `docker login` again",
-                path.display()
-            )
+        _ => {
+            "give the whole EventBridge event as one JSON object, with source, detail-type and detail"
         }
-        DockerConfigError::MalformedAuth { key, .. } => {
-            format!("run `docker logout {key}` and `docker login {key}` to write the entry anew")
-        }
-        DockerConfigError::Helper {
-            registry,
-            path,
-            source,
-        } => match source {
-            HelperError::Missing { name } => format!(
-                "install docker-credential-{name}, or remove {registry} from credHelpers in {}",
-                path.display()
-            ),
-            HelperError::BadName { .. } => {
-                format!(
-                    "correct the helper's name for {registry} in {}",
-                    path.display()
-                )
-            }
-            HelperError::TimedOut { name } => format!(
-                "try again; `echo {registry} | docker-credential-{name} get` shows what it waits for"
-            ),
-            HelperError::Run { name, .. }
-            | HelperError::Failed { name, .. }
-            | HelperError::BadAnswer { name } => {
-                format!("run `echo {registry} | docker-credential-{name} get` to see what is wrong")
-            }
-        },
     }
 }

@@ -5,11 +5,16 @@
 
 pub mod cli;
 pub mod commands;
+pub mod credentials;
 pub mod docker_config;
 pub mod error;
+pub mod excerpt;
 pub mod exit_code;
+pub mod facts;
 pub mod input;
 pub mod output;
+pub mod place;
+pub mod progress;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -105,18 +105,33 @@ impl Output {
         let _ = writeln!(stderr, "{line}");
     }
 
-    /// Tells of the failure of the run: in words on standard error, and with `--format json` as the
-    /// one document on standard output too.
-    pub fn failure(&mut self, error: &CliError) {
+    /// Writes something that a person should know and that changes nothing.
+    pub fn warn(&self, warning: &str) {
+        let caution = style::CAUTION;
+        self.note(&format!("{caution}warning{caution:#}: {warning}"));
+    }
+
+    /// Tells of a failure in words on standard error.
+    pub fn note_failure_of(&self, error: &CliError) {
         let (bad, help) = (style::BAD, style::HELP);
         let mut text = format!("{bad}error{bad:#}: {error}");
         for cause in causes(error) {
-            text.push_str(&format!("\n  caused by: {cause}"));
+            // A cause may be a list, one line an entry.
+            text.push_str(&format!(
+                "\n  caused by: {}",
+                cause.replace('\n', "\n             ")
+            ));
         }
         if let Some(remedy) = error.remedy() {
             text.push_str(&format!("\n  {help}help{help:#}: {remedy}"));
         }
         self.note(&text);
+    }
+
+    /// Tells of the failure of the run: in words on standard error, and with `--format json` as the
+    /// one document on standard output too.
+    pub fn failure(&mut self, error: &CliError) {
+        self.note_failure_of(error);
         if self.format == Format::Json {
             // This value has no maps with odd keys, so it cannot fail to be written.
             let _ = self.json(&Failure::from(error));
@@ -178,8 +193,15 @@ impl From<&CliError> for Failure {
     }
 }
 
+/// A number with its noun: `1 rule`, `2 rules`.
+#[must_use]
+pub fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// The chain of sources, outermost first, without the error itself.
-fn causes(error: &CliError) -> Vec<String> {
+#[must_use]
+pub fn causes(error: &CliError) -> Vec<String> {
     let first = std::error::Error::source(error);
     std::iter::successors(first, |cause| cause.source())
         .map(ToString::to_string)

@@ -1,0 +1,247 @@
+//! What a copy did, for a person and for a program.
+
+use std::fmt;
+use std::time::Duration;
+
+use indicatif::BinaryBytes;
+use serde::Serialize;
+use steward_core::Digest;
+use steward_registry::CopyReport;
+
+use crate::output::style;
+use crate::place::Place;
+
+/// The result of `steward copy`; its JSON form is part of the command's interface.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Report {
+    outcome: Outcome,
+    source: String,
+    target: String,
+    pub(super) digest: Digest,
+    media_type: String,
+    manifests: u64,
+    referrers: u64,
+    blobs: Blobs,
+    /// Bytes of blobs that were moved.
+    bytes: u64,
+    seconds: f64,
+    requests: Requests,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    Copied,
+    /// The target had the image under its tag.
+    Unchanged,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct Blobs {
+    copied: u64,
+    mounted: u64,
+    present: u64,
+    foreign: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct Requests {
+    source: u64,
+    target: u64,
+}
+
+impl Report {
+    pub(super) fn new(source: &Place, target: &str, report: &CopyReport) -> Self {
+        Self {
+            outcome: if report.unchanged {
+                Outcome::Unchanged
+            } else {
+                Outcome::Copied
+            },
+            source: source.to_string(),
+            target: target.to_owned(),
+            digest: report.digest.clone(),
+            media_type: report.media_type.clone(),
+            manifests: report.manifests,
+            referrers: report.referrers,
+            blobs: Blobs {
+                copied: report.blobs.copied,
+                mounted: report.blobs.mounted,
+                present: report.blobs.present,
+                foreign: report.blobs.foreign,
+            },
+            bytes: report.bytes,
+            seconds: report.elapsed.as_secs_f64(),
+            requests: Requests {
+                source: report.requests.source,
+                target: report.requests.target,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (good, faint) = (style::GOOD, style::FAINT);
+        let Self {
+            source,
+            target,
+            digest,
+            blobs,
+            requests,
+            ..
+        } = self;
+        match self.outcome {
+            Outcome::Copied => writeln!(f, "{good}copied{good:#} {source} to {target}")?,
+            Outcome::Unchanged => {
+                writeln!(f, "{good}unchanged{good:#}: {target} is {source} already")?;
+            }
+        }
+        let mut row =
+            |name: &str, value: String| writeln!(f, "  {faint}{name:<9}{faint:#} {value}");
+        row("digest", digest.to_string())?;
+        if self.outcome == Outcome::Copied || blobs.copied > 0 {
+            let mut parts = vec![format!("{} moved", blobs.copied)];
+            for (count, what) in [
+                (blobs.mounted, "mounted"),
+                (blobs.present, "there already"),
+                (blobs.foreign, "not meant for registries"),
+            ] {
+                if count > 0 {
+                    parts.push(format!("{count} {what}"));
+                }
+            }
+            row("blobs", parts.join(", "))?;
+            row("manifests", format!("{} written", self.manifests))?;
+        }
+        if self.referrers > 0 {
+            row(
+                "referrers",
+                format!("{} (signatures, SBOMs, attestations)", self.referrers),
+            )?;
+        }
+        row("bytes", self.speed())?;
+        row(
+            "requests",
+            format!(
+                "{} to the source, {} to the target",
+                requests.source, requests.target
+            ),
+        )
+    }
+}
+
+impl Report {
+    fn speed(&self) -> String {
+        let seconds = self.seconds;
+        let amount = BinaryBytes(self.bytes);
+        let elapsed = Duration::from_secs_f64(seconds);
+        if self.bytes == 0 || seconds <= 0.0 {
+            return format!("{amount} in {elapsed:.1?}");
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            clippy::cast_sign_loss,
+            reason = "a speed for a person to read"
+        )]
+        let per_second = (self.bytes as f64 / seconds) as u64;
+        format!("{amount} in {elapsed:.1?} ({}/s)", BinaryBytes(per_second))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(outcome: Outcome) -> Report {
+        Report {
+            outcome,
+            source: "127.0.0.1:5000/prod/app:v1".into(),
+            target: "oci:out:v1".into(),
+            digest: format!("sha256:{}", "a".repeat(64)).parse().unwrap(),
+            media_type: "application/vnd.oci.image.manifest.v1+json".into(),
+            manifests: 2,
+            referrers: 1,
+            blobs: Blobs {
+                copied: 3,
+                mounted: 1,
+                present: 0,
+                foreign: 0,
+            },
+            bytes: 8 * 1024 * 1024,
+            seconds: 2.0,
+            requests: Requests {
+                source: 5,
+                target: 9,
+            },
+        }
+    }
+
+    fn plain(report: &Report) -> String {
+        anstream::adapter::strip_str(&report.to_string()).to_string()
+    }
+
+    #[test]
+    fn a_copy_is_told_in_numbers() {
+        insta::assert_snapshot!(plain(&report(Outcome::Copied)), @"
+        copied 127.0.0.1:5000/prod/app:v1 to oci:out:v1
+          digest    sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+          blobs     3 moved, 1 mounted
+          manifests 2 written
+          referrers 1 (signatures, SBOMs, attestations)
+          bytes     8.00 MiB in 2.0s (4.00 MiB/s)
+          requests  5 to the source, 9 to the target
+        ");
+    }
+
+    #[test]
+    fn nothing_to_do_is_told_shortly() {
+        let unchanged = Report {
+            blobs: Blobs {
+                copied: 0,
+                mounted: 0,
+                present: 0,
+                foreign: 0,
+            },
+            bytes: 0,
+            manifests: 0,
+            referrers: 0,
+            seconds: 0.0123,
+            ..report(Outcome::Unchanged)
+        };
+        insta::assert_snapshot!(plain(&unchanged), @"
+        unchanged: oci:out:v1 is 127.0.0.1:5000/prod/app:v1 already
+          digest    sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+          bytes     0 B in 12.3ms
+          requests  5 to the source, 9 to the target
+        ");
+    }
+
+    #[test]
+    fn the_json_form_is_stable() {
+        insta::assert_json_snapshot!(report(Outcome::Copied), @r#"
+        {
+          "outcome": "copied",
+          "source": "127.0.0.1:5000/prod/app:v1",
+          "target": "oci:out:v1",
+          "digest": "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+          "media_type": "application/vnd.oci.image.manifest.v1+json",
+          "manifests": 2,
+          "referrers": 1,
+          "blobs": {
+            "copied": 3,
+            "mounted": 1,
+            "present": 0,
+            "foreign": 0
+          },
+          "bytes": 8388608,
+          "seconds": 2.0,
+          "requests": {
+            "source": 5,
+            "target": 9
+          }
+        }
+        "#);
+    }
+}

@@ -1,0 +1,407 @@
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+
+use steward_testkit::image::{Image, Layer, LayoutEntry, write_layout};
+
+use crate::distribution::Distribution;
+use crate::files::Folder;
+use crate::steward::{Ran, run, steward};
+
+const ECR: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+
+/// `AWS:wonderland`, hashed with bcrypt at the lowest cost.
+const HTPASSWD: &str = "AWS:$2y$04$abcdefghijklmnopqrstuujZkTwHUiJ9XdZPwKfcfDo7dMp5DjlTu\n";
+
+fn image(seed: u64) -> Image {
+    Image::builder()
+        .platform("linux", "amd64")
+        .layer(Layer::file("etc/motd", "hello\n"))
+        .layer(Layer::random(seed, 3 << 20))
+        .build()
+}
+
+/// A folder with the OCI layout `in` that has the image under `v1.2.3`.
+fn with_layout(image: &Image) -> Folder {
+    let folder = Folder::new();
+    let entries = [LayoutEntry {
+        image,
+        tag: Some("v1.2.3"),
+    }];
+    write_layout(&folder.path().join("in"), &entries).unwrap();
+    folder
+}
+
+fn copy(folder: &Folder, args: &[&str]) -> Ran {
+    run(steward(folder.path()).arg("copy").args(args))
+}
+
+#[test]
+fn a_layout_is_copied_to_a_layout() {
+    let image = image(1);
+    let folder = with_layout(&image);
+    let ran = copy(&folder, &["oci:in:v1.2.3", "oci:out"]).expect(0);
+    assert!(
+        ran.stdout
+            .starts_with("copied oci:in:v1.2.3 to oci:out:v1.2.3\n"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout.contains(image.digest().as_str()),
+        "{}",
+        ran.stdout
+    );
+    let index = fs::read_to_string(folder.path().join("out/index.json")).unwrap();
+    assert!(index.contains(image.digest().as_str()), "{index}");
+    let blobs = folder.path().join("out/blobs/sha256");
+    let manifest = fs::read(blobs.join(image.digest().hex())).unwrap();
+    assert_eq!(manifest, image.manifest().to_vec());
+
+    let again = copy(&folder, &["oci:in:v1.2.3", "oci:out", "--format", "json"]).expect(0);
+    assert_eq!(again.json()["outcome"], "unchanged");
+}
+
+#[test]
+fn the_only_image_of_a_layout_needs_no_name_and_one_of_two_does() {
+    let (one, two) = (image(1), image(2));
+    let folder = with_layout(&one);
+    let ran = copy(&folder, &["oci:in", "oci:out", "--format", "json"]).expect(0);
+    assert_eq!(ran.json()["target"], "oci:out:v1.2.3");
+
+    let entries = [
+        LayoutEntry {
+            image: &one,
+            tag: Some("v1.2.3"),
+        },
+        LayoutEntry {
+            image: &two,
+            tag: Some("v2"),
+        },
+    ];
+    write_layout(&folder.path().join("in"), &entries).unwrap();
+    let ran = copy(&folder, &["oci:in", "oci:out"]).expect(2);
+    assert!(
+        ran.stderr.contains("name one of oci:in:v1.2.3, oci:in:v2"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn an_image_goes_to_a_real_registry_and_back_with_the_same_digest() {
+    let registry = Distribution::start();
+    let image = Image::index([
+        image(1),
+        Image::builder()
+            .platform("linux", "arm64")
+            .layer(Layer::random(2, 1 << 20))
+            .build(),
+    ]);
+    let folder = with_layout(&image);
+    let target = format!("{}/prod/app", registry.address());
+
+    let there = copy(&folder, &["oci:in", &target, "--format", "json"])
+        .expect(0)
+        .json();
+    assert_eq!(there["outcome"], "copied");
+    assert_eq!(there["target"], format!("{target}:v1.2.3"));
+    assert_eq!(there["digest"], image.digest().as_str());
+    assert_eq!(there["manifests"], 3);
+    assert!(there["bytes"].as_u64().unwrap() > 4 << 20, "{there}");
+    let digest = registry.digest_of("prod/app", "v1.2.3");
+    assert_eq!(digest.as_deref(), Some(image.digest().as_str()));
+
+    let again = copy(&folder, &["oci:in", &target, "--format", "json"])
+        .expect(0)
+        .json();
+    assert_eq!(again["outcome"], "unchanged");
+    assert_eq!(again["bytes"], 0);
+
+    let back = copy(
+        &folder,
+        &[&format!("{target}:v1.2.3"), "oci:back:copy", "--quiet"],
+    )
+    .expect(0);
+    assert_eq!(back.stdout, format!("{}\n", image.digest()));
+    assert_eq!(back.stderr, "");
+    let path = folder
+        .path()
+        .join("back/blobs/sha256")
+        .join(image.digest().hex());
+    assert_eq!(fs::read(path).unwrap(), image.manifest().to_vec());
+}
+
+#[test]
+fn a_copy_within_a_registry_mounts_and_lines_tell_of_it() {
+    let registry = Distribution::start();
+    let folder = with_layout(&image(1));
+    let from = format!("{}/prod/app:v1.2.3", registry.address());
+    let to = format!("{}/dr/app:v1.2.3", registry.address());
+    let ran = copy(&folder, &["oci:in", &from]).expect(0);
+    assert!(ran.stderr.contains("3 blobs, "), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches(" copied\n").count(), 3, "{}", ran.stderr);
+    assert!(!ran.stderr.contains('\u{1b}'), "{}", ran.stderr);
+
+    let ran = copy(&folder, &[&from, &to]).expect(0);
+    assert_eq!(
+        ran.stderr.matches(" mounted\n").count(),
+        3,
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stdout.contains("blobs     0 moved, 3 mounted"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn referrers_travel_unless_they_are_told_not_to() {
+    let registry = Distribution::start();
+    let image = image(1);
+    let sbom = Image::referrer(
+        &image,
+        "application/spdx+json",
+        r#"{"spdxVersion":"SPDX-2.3"}"#,
+    );
+    let folder = Folder::new();
+    let entries = [
+        LayoutEntry {
+            image: &image,
+            tag: Some("v1.2.3"),
+        },
+        LayoutEntry {
+            image: &sbom,
+            tag: None,
+        },
+    ];
+    write_layout(&folder.path().join("in"), &entries).unwrap();
+    let target = |repository: &str| format!("{}/{repository}", registry.address());
+    let args = ["oci:in:v1.2.3", &target("with"), "--format", "json"];
+    assert_eq!(copy(&folder, &args).expect(0).json()["referrers"], 1);
+    let args = [
+        "oci:in:v1.2.3",
+        &target("without"),
+        "--format",
+        "json",
+        "--no-referrers",
+    ];
+    assert_eq!(copy(&folder, &args).expect(0).json()["referrers"], 0);
+}
+
+#[test]
+fn credentials_come_from_a_helper_and_never_show() {
+    let registry = Distribution::with_user(HTPASSWD);
+    let folder = with_layout(&image(1));
+    let target = format!("{}/prod/app", registry.address());
+
+    let ran = copy(&folder, &["oci:in", &target]).expect(6);
+    let login = format!("run `docker login {}`", registry.address());
+    assert!(ran.stderr.contains(&login), "{}", ran.stderr);
+
+    let helper = folder.write(
+        "bin/docker-credential-test",
+        "#!/bin/sh\nread -r server\necho \"$1 $server\" >> \"$HOME/asked\"\n\
+         echo '{\"ServerURL\":\"\",\"Username\":\"AWS\",\"Secret\":\"wonderland\"}'\n",
+    );
+    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+    folder.write(
+        ".docker/config.json",
+        &format!(r#"{{"credHelpers": {{"{}": "test"}}}}"#, registry.address()),
+    );
+    let mut command = steward(folder.path());
+    let path = format!("{}:/usr/bin:/bin", folder.path().join("bin").display());
+    let ran = run(command.env("PATH", path).args(["copy", "oci:in", &target])).expect(0);
+    assert!(!ran.stdout.contains("wonderland") && !ran.stderr.contains("wonderland"));
+    let asked = fs::read_to_string(folder.path().join("asked")).unwrap();
+    assert!(
+        asked.starts_with(&format!("get {}\n", registry.address())),
+        "{asked}"
+    );
+}
+
+#[test]
+fn a_missing_helper_is_named_with_what_to_do() {
+    let registry = Distribution::with_user(HTPASSWD);
+    let folder = with_layout(&image(1));
+    let host = registry.address();
+    folder.write(
+        ".docker/config.json",
+        &format!(r#"{{"credHelpers": {{"{host}": "not-installed"}}}}"#),
+    );
+    let ran = copy(&folder, &["oci:in", &format!("{host}/prod/app")]).expect(6);
+    assert!(
+        ran.stderr
+            .contains("docker-credential-not-installed is not in PATH"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr
+            .contains("help: install docker-credential-not-installed"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn ecr_is_asked_for_a_token_where_docker_knows_none() {
+    let registry = Distribution::with_user(HTPASSWD);
+    let (api, asked) = token_api();
+    let folder = with_layout(&image(1));
+    let target = format!("{ECR}/prod/app");
+    let ran = run(steward(folder.path())
+        .env(
+            "STEWARD_REGISTRY_ENDPOINTS",
+            format!("{ECR}=http://{}", registry.address()),
+        )
+        .env("AWS_ENDPOINT_URL_ECR", api)
+        .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", "example")
+        .args(["copy", "oci:in", &target, "--format", "json"]))
+    .expect(0);
+    assert_eq!(ran.json()["outcome"], "copied");
+    assert!(!ran.stderr.contains("wonderland"), "{}", ran.stderr);
+    let request = asked.join().unwrap();
+    assert!(request.contains("GetAuthorizationToken"), "{request}");
+    assert!(request.contains("/eu-west-1/ecr/aws4_request"), "{request}");
+}
+
+/// Answers one `GetAuthorizationToken` as ECR does, with `AWS:wonderland`.
+fn token_api() -> (String, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = String::new();
+        let mut buffer = [0; 4096];
+        while !request.contains("\r\n\r\n{") {
+            let read = stream.read(&mut buffer).unwrap();
+            assert!(read > 0, "the request ends early: {request}");
+            request.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        let body = r#"{"authorizationData":[{"authorizationToken":"QVdTOndvbmRlcmxhbmQ=","expiresAt":4102444800,"proxyEndpoint":"https://example.com"}]}"#;
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        request
+    });
+    (address, thread)
+}
+
+#[test]
+fn without_aws_credentials_ecr_is_refused_with_what_to_do() {
+    let folder = with_layout(&image(1));
+    let target = format!("{ECR}/prod/app");
+    let ran = run(steward(folder.path())
+        .env(
+            "STEWARD_REGISTRY_ENDPOINTS",
+            format!("{ECR}=http://127.0.0.1:9"),
+        )
+        .args(["copy", "oci:in", &target]))
+    .expect(6);
+    assert!(ran.stderr.contains("AWS_PROFILE"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_registry_that_does_not_answer_may_answer_later() {
+    let folder = with_layout(&image(1));
+    // A port that was free a moment ago: nothing listens there.
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let target = format!("{address}/prod/app");
+    let ran = copy(&folder, &["oci:in", &target, "--format", "json"]).expect(5);
+    let error = &ran.json()["error"];
+    assert_eq!(error["type"], "transient");
+    assert_eq!(error["details"]["error_type"], "registry_network");
+    assert_eq!(error["details"]["side"], "target");
+    assert!(
+        ran.stderr.contains("check that the registry runs"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn what_is_not_there_is_refused() {
+    let registry = Distribution::start();
+    let folder = with_layout(&image(1));
+    let source = format!("{}/prod/app:v9", registry.address());
+    let ran = copy(&folder, &[&source, "oci:out", "--format", "json"]).expect(6);
+    assert_eq!(ran.json()["error"]["details"]["side"], "source");
+    let ran = copy(&folder, &["oci:in:v9", "oci:out"]).expect(6);
+    assert!(
+        ran.stderr.contains("check the tag or digest"),
+        "{}",
+        ran.stderr
+    );
+    let ran = copy(&folder, &["oci:nowhere:v9", "oci:out"]);
+    assert!([6, 7].contains(&ran.code), "{}", ran.stderr);
+}
+
+#[test]
+fn names_that_cannot_be_meant_are_refused_before_anything_is_asked() {
+    let folder = with_layout(&image(1));
+    for (args, part) in [
+        (
+            &["alpine:3", "oci:out"][..],
+            "SOURCE \"alpine:3\" is not usable",
+        ),
+        (
+            &["https://ghcr.io/a:1", "oci:out"],
+            "https:// does not belong",
+        ),
+        (
+            &["ghcr.io/org/app", "oci:out"],
+            "names neither a tag nor a digest",
+        ),
+        (
+            &["oci:in", "ghcr.io/org/app", "--insecure=quay.io"],
+            "the registry of neither side",
+        ),
+        (
+            &["a.example.com/x:1", "b.example.com/x", "--insecure"],
+            "--insecure=a.example.com or",
+        ),
+    ] {
+        let ran = copy(&folder, args).expect(2);
+        assert!(ran.stderr.contains(part), "{args:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("help: "), "{args:?}: {}", ran.stderr);
+    }
+    let digest = format!("oci:out@sha256:{}", "a".repeat(64));
+    let ran = copy(&folder, &["oci:in", &digest]).expect(2);
+    assert!(ran.stderr.contains("names a digest"), "{}", ran.stderr);
+}
+
+#[test]
+fn plain_http_needs_insecure_where_the_name_does_not_say_this_machine() {
+    // On Linux, 0.0.0.0 leads to this machine, but it is no loopback address.
+    let registry = Distribution::start();
+    let (_, port) = registry.address().split_once(':').unwrap();
+    let host = format!("0.0.0.0:{port}");
+    let target = format!("{host}/prod/app");
+    let folder = with_layout(&image(1));
+    let secure = copy(&folder, &["oci:in", &target]).expect(5);
+    assert!(
+        secure.stderr.contains(&format!("https://{host}/")),
+        "{}",
+        secure.stderr
+    );
+    assert!(
+        secure.stderr.contains(&format!("--insecure={host}")),
+        "{}",
+        secure.stderr
+    );
+    copy(&folder, &["oci:in", &target, "--insecure"]).expect(0);
+    assert!(registry.digest_of("prod/app", "v1.2.3").is_some());
+    copy(&folder, &["oci:in", &target, &format!("--insecure={host}")]).expect(0);
+}
