@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{ci, demo, lint, local, package, test};
+use crate::{bench, ci, demo, lint, local, package, test};
 
 /// The tasks of this project.
 #[derive(Debug, Parser)]
@@ -38,6 +38,8 @@ enum Tasks {
     Ci,
     /// Checks the CloudFormation templates
     LintInfra,
+    /// Measures what docs/PERFORMANCE.md tells
+    Bench(BenchOptions),
 }
 
 /// Options of `demo`.
@@ -46,6 +48,14 @@ pub(crate) struct DemoOptions {
     /// Keep the local cloud running afterwards, until Ctrl-C
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+/// Options of `bench`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BenchOptions {
+    /// How often each function is started
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(usize))]
+    pub(crate) rounds: usize,
 }
 
 /// Options of `package`.
@@ -113,6 +123,7 @@ pub(crate) fn run(task: Task) -> anyhow::Result<()> {
         Tasks::Package(options) => package::run(&options),
         Tasks::Ci => ci::run(),
         Tasks::LintInfra => lint::run(),
+        Tasks::Bench(options) => bench::run(&options),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The project's tasks. `cargo xtask --help` lists them.
 
+mod bench;
 mod cargo;
 mod ci;
 mod cli;

@@ -1,20 +1,19 @@
 //! `cargo xtask local up --detach`: a process of its own runs the local cloud.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::getpgrp;
 
 use super::state::{Place, Running};
 use super::up;
 use crate::cli::UpOptions;
 use crate::term;
-
-/// A first start builds the functions and installs Python packages.
-const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 pub(super) fn start(options: &UpOptions) -> anyhow::Result<()> {
     let place = Place::here();
@@ -34,30 +33,48 @@ pub(super) fn start(options: &UpOptions) -> anyhow::Result<()> {
     }
     let mut child = command
         .process_group(0)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(log)
         .stderr(errors)
         .spawn()
         .context("cannot start the local cloud")?;
+    // Until it is ready it ends when this process does, as with Ctrl-C: see `wait_for_leave`.
+    let mut leave = child.stdin.take();
     let mut shown = Follow::new(&log_path)?;
-    let deadline = Instant::now() + PATIENCE;
     loop {
         shown.steps();
         if let Some(Running::Ready { pid, facts }) = place.running()?
             && u32::try_from(pid).ok() == Some(child.id())
         {
+            if let Some(leave) = &mut leave {
+                leave
+                    .write_all(LEAVE)
+                    .context("the local cloud ended when it was ready")?;
+            }
             return up::announce(options.json, &facts, false);
         }
         if let Some(status) = child.try_wait().context("cannot watch the local cloud")? {
             shown.rest();
             bail!("the local cloud did not start ({status})");
         }
-        if Instant::now() >= deadline {
-            let _ = child.kill();
-            bail!("the local cloud did not start; see {}", log_path.display());
-        }
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// What the process that waited says to the one that stays.
+const LEAVE: &[u8] = b"stay\n";
+
+/// In the process that stays: ends everything when the one that waits ends before it has said that
+/// this one may stay.
+pub(super) fn wait_for_leave() {
+    std::thread::spawn(|| {
+        let mut said = Vec::new();
+        let read = std::io::stdin().take(64).read_to_end(&mut said);
+        if read.is_err() || said != LEAVE {
+            // The builds and installations that this process started are in its group.
+            let _ = killpg(getpgrp(), Signal::SIGTERM);
+        }
+    });
 }
 
 /// Shows what the other process logs.

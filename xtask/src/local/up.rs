@@ -12,6 +12,9 @@ pub(crate) fn up(options: &UpOptions) -> anyhow::Result<()> {
     if options.detach {
         return detach::start(options);
     }
+    if options.detached {
+        detach::wait_for_leave();
+    }
     let place = Place::here();
     let Some(held) = place.hold()? else {
         return Err(already(&place));

@@ -42,6 +42,22 @@ fn show(command: &Command) -> String {
         .join(" ")
 }
 
+/// Cargo, in the root of the work tree.
+#[must_use]
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(super::paths::root());
+    // Set for this process by the `cargo run` or `cargo test` around it. Left there, build scripts
+    // that look at them would run again.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
 /// The full path of a program that is on `PATH`.
 #[must_use]
 pub fn find(program: &str) -> Option<PathBuf> {

@@ -3,13 +3,13 @@
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::error::CloudError;
-use super::paths;
+use super::{command, paths};
 
 /// The functions, by the names of their packages and programs.
 pub const FUNCTIONS: [&str; 3] = ["tag-guard", "replicator", "notifier"];
@@ -31,22 +31,14 @@ pub struct Zip {
 /// When cargo fails (its own messages are on standard error) or a file cannot be written.
 pub fn functions(progress: &dyn Fn(&str)) -> Result<Vec<Zip>, CloudError> {
     progress("building the functions");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = command::cargo();
     cargo
-        .current_dir(paths::root())
         .args(["build", "--quiet", "--locked", "--profile", "lambda"])
         .args(FUNCTIONS.iter().flat_map(|name| ["--package", name]))
         .env("CARGO_TARGET_DIR", paths::target())
         .stdin(Stdio::null())
         // Standard output may be a program's: `local up --json` prints one object there.
         .stdout(Stdio::null());
-    // Set by a `cargo test` or `cargo run` around this process; the build would depend on them.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text == "CARGO_MANIFEST_DIR" {
-            cargo.env_remove(&name);
-        }
-    }
     let status = cargo.status().map_err(|source| CloudError::Start {
         program: "cargo".to_owned(),
         hint: "a Rust toolchain is needed".to_owned(),
