@@ -241,6 +241,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")
+        .tick_chars(r"|/-\ ")
 }
 
 #[cfg(test)]

@@ -81,12 +81,8 @@ fn the_only_image_of_a_layout_needs_no_name_and_one_of_two_does() {
         },
     ];
     write_layout(&folder.path().join("in"), &entries).unwrap();
-    let ran = copy(&folder, &["oci:in", "oci:out"]).expect(2);
-    assert!(
-        ran.stderr.contains("name one of oci:in:v1.2.3, oci:in:v2"),
-        "{}",
-        ran.stderr
-    );
+    let ran = copy(&folder, &["oci:in", "oci:out"]).expect(6);
+    assert!(ran.stderr.contains("v1.2.3, v2"), "{}", ran.stderr);
 }
 
 #[test]

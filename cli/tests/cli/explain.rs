@@ -30,20 +30,88 @@ fn explain(event: &str, facts: Option<&str>, extra: &[&str]) -> Ran {
 #[test]
 fn a_violation_is_explained_down_to_who_is_told() {
     let ran = explain(&push("prod/app", Some("feature-x")), None, &[]).expect(0);
-    insta::assert_snapshot!(ran.stdout, @"");
+    insta::assert_snapshot!(ran.stdout, @r#"
+    event   ECR Image Action, PUSH SUCCESS (aws.ecr, account 111122223333, eu-west-1, 2026-08-01T10:00:00Z)
+    image   prod/app:feature-x sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+    policy  policy.yaml, mode enforce
+    facts   the event is taken at its word; the functions ask the registry (see --facts)
+
+    tag-guard
+      violated  releases-only (enforce): feature-x matches nothing that the rule allows
+                 accepted: a semantic version; for example `v1.2.3`
+      kept      no-wip (observe): nothing in the rule denies feature-x
+      other     team-tags: does not speak about prod/app
+      plan:
+        1. quarantine: copy the image to quarantine/prod/app as feature-x-aaaaaaaaaaaa and feature-x, verify it there, then remove the tag feature-x
+        2. notify: tell people
+      tells: Image Quarantined (high)
+        "prod/app:feature-x violates releases-only: feature-x matches nothing that the rule allows. The image is in quarantine/prod/app now and the tag is gone from prod/app."
+        to chat (slack), mail (sns)
+
+    replicator
+      passes    disaster-recovery (enforce): the rule's tags do not include feature-x
+      plan: nothing to do
+
+    notifier
+      nothing to do: it only handles the events that ecr-steward sends
+    "#);
     assert_eq!(ran.stderr, "");
 }
 
 #[test]
 fn a_release_is_copied() {
     let ran = explain(&push("prod/app", Some("v1.2.3")), None, &[]).expect(0);
-    insta::assert_snapshot!(ran.stdout, @"");
+    insta::assert_snapshot!(ran.stdout, @r#"
+    event   ECR Image Action, PUSH SUCCESS (aws.ecr, account 111122223333, eu-west-1, 2026-08-01T10:00:00Z)
+    image   prod/app:v1.2.3 sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+    policy  policy.yaml, mode enforce
+    facts   the event is taken at its word; the functions ask the registry (see --facts)
+
+    tag-guard
+      kept      releases-only (enforce): v1.2.3 is a semantic version
+      kept      no-wip (observe): nothing in the rule denies v1.2.3
+      other     team-tags: does not speak about prod/app
+      plan: nothing to do
+
+    replicator
+      selects   disaster-recovery (enforce): the rule's tags include v1.2.3
+      plan:
+        1. copy: to 444455556666.dkr.ecr.eu-central-1.amazonaws.com/dr/prod/app:v1.2.3 with its referrers (rule disaster-recovery)
+      tells: Image Replicated (info)
+        "prod/app:v1.2.3 was copied to 444455556666.dkr.ecr.eu-central-1.amazonaws.com/dr/prod/app:v1.2.3 with the same digest."
+        to chat (slack)
+
+    notifier
+      nothing to do: it only handles the events that ecr-steward sends
+    "#);
 }
 
 #[test]
 fn what_observe_mode_would_do_is_marked() {
     let ran = explain(&push("batch/app", Some("wip-1")), None, &[]).expect(0);
-    insta::assert_snapshot!(ran.stdout, @"");
+    insta::assert_snapshot!(ran.stdout, @r#"
+    event   ECR Image Action, PUSH SUCCESS (aws.ecr, account 111122223333, eu-west-1, 2026-08-01T10:00:00Z)
+    image   batch/app:wip-1 sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+    policy  policy.yaml, mode enforce
+    facts   the event is taken at its word; the functions ask the registry (see --facts)
+
+    tag-guard
+      violated  no-wip (observe): the rule denies wip-1: it is a tag that begins with `wip-`
+      other     releases-only: does not speak about batch/app
+      other     team-tags: does not speak about batch/app
+      plan:
+        1. would untag: keep the image under the tag untagged-aaaaaaaaaaaa, then remove the tag wip-1
+      tells: Tag Rule Violated (medium)
+        "batch/app:wip-1 violates no-wip: the rule denies wip-1: it is a tag that begins with `wip-`. The tag would be removed."
+        to nobody: no violated rule asks for notify
+
+    replicator
+      other     disaster-recovery: does not speak about batch/app
+      plan: nothing to do
+
+    notifier
+      nothing to do: it only handles the events that ecr-steward sends
+    "#);
 }
 
 #[test]

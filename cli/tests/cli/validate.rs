@@ -10,7 +10,8 @@ tag_rules:
     on_violation: [notify, quarantin]
 replication:
   - name: dr
-    repository: ["prod/**"]
+    repositories: ["prod/**"]
+    referrers: maybe
     to:
       - registry: https://registry.example.com
         repository: "dr/{repository}"
@@ -48,8 +49,8 @@ fn every_mistake_is_on_a_line_of_its_own_with_its_place() {
             "policy.yaml:2:7: mode",
             "policy.yaml:6:13: tag_rules[0].allow[0]",
             "policy.yaml:7:28: tag_rules[0].on_violation[1]",
-            "policy.yaml:10:5: replication[0].repository",
-            "policy.yaml:12:19: replication[0].to[0].registry",
+            "policy.yaml:11:16: replication[0].referrers",
+            "policy.yaml:13:19: replication[0].to[0].registry",
         ],
         "{}",
         ran.stdout
