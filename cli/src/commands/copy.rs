@@ -48,11 +48,13 @@ pub fn run(args: &CopyArgs, output: &mut Output) -> Result<Exit, CliError> {
     let shown = Shown::new(display);
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = copy(args, &source, &target, &settings, &shown) => outcome,
+            // In this order, Ctrl-C is listened for before anything is begun.
+            biased;
             () = interrupted() => Err(CliError::Interrupted {
                 remedy: "TARGET has no new tag; what was moved stays there and is not moved \
                     again when the copy is repeated",
             }),
+            outcome = copy(args, &source, &target, &settings, &shown) => outcome,
         }
     });
     shown.finish();

@@ -401,3 +401,29 @@ fn plain_http_needs_insecure_where_the_name_does_not_say_this_machine() {
     assert!(registry.digest_of("prod/app", "v1.2.3").is_some());
     copy(&folder, &["oci:in", &target, &format!("--insecure={host}")]).expect(0);
 }
+
+#[test]
+fn ctrl_c_ends_a_copy_with_its_own_code() {
+    let folder = with_layout(&image(1));
+    // Takes the connection and never answers.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!("{}/prod/app", listener.local_addr().unwrap());
+    let child = std::process::Command::new(assert_cmd::cargo::cargo_bin("steward"))
+        .args(["copy", "oci:in", &target, "--format", "json"])
+        .env_clear()
+        .env("HOME", folder.path())
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _connection = listener.accept().unwrap();
+    let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("error: stopped by Ctrl-C"), "{stderr}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["error"]["exit_code"], 130);
+}

@@ -94,7 +94,10 @@ impl fmt::Display for Report {
         match self.outcome {
             Outcome::Copied => writeln!(f, "{good}copied{good:#} {source} to {target}")?,
             Outcome::Unchanged => {
-                writeln!(f, "{good}unchanged{good:#}: {target} is {source} already")?;
+                writeln!(
+                    f,
+                    "{good}unchanged{good:#}: {target} has the image of {source} already"
+                )?;
             }
         }
         let mut row =
@@ -211,7 +214,7 @@ mod tests {
             ..report(Outcome::Unchanged)
         };
         insta::assert_snapshot!(plain(&unchanged), @"
-        unchanged: oci:out:v1 is 127.0.0.1:5000/prod/app:v1 already
+        unchanged: oci:out:v1 has the image of 127.0.0.1:5000/prod/app:v1 already
           digest    sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
           bytes     0 B in 12.3ms
           requests  5 to the source, 9 to the target
