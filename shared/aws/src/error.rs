@@ -121,6 +121,12 @@ pub struct ServiceError {
     service: &'static str,
     operation: &'static str,
     kind: Kind,
+    details: Box<Details>,
+}
+
+/// Apart, so that the error is small to hand around.
+#[derive(Debug, Default)]
+struct Details {
     code: Option<String>,
     message: Option<String>,
     request_id: Option<String>,
@@ -140,17 +146,17 @@ impl ServiceError {
             service,
             operation,
             kind,
-            code: None,
-            message: Some(message.into()),
-            request_id: None,
-            source: None,
+            details: Box::new(Details {
+                message: Some(message.into()),
+                ..Details::default()
+            }),
         }
     }
 
     /// Gives the error the code that the service would have sent.
     #[must_use]
     pub fn with_code(mut self, code: impl Into<String>) -> Self {
-        self.code = Some(code.into());
+        self.details.code = Some(code.into());
         self
     }
 
@@ -167,21 +173,19 @@ impl ServiceError {
             service,
             operation,
             kind: Kind::Invalid,
-            code: None,
-            message: None,
-            request_id: None,
-            source: None,
+            details: Box::default(),
         };
+        let details = &mut *built.details;
         match &error {
             SdkError::ServiceError(context) => {
                 let status = context.raw().status().as_u16();
                 let answer = context.err();
                 built.kind = kind_of(answer.code(), status);
-                built.code = answer.code().map(str::to_owned);
-                built.message = answer.message().map(str::to_owned);
-                built.request_id = answer.meta().extra("aws_request_id").map(str::to_owned);
-                if built.code.is_none() {
-                    built.message = Some(format!("status {status}"));
+                details.code = answer.code().map(str::to_owned);
+                details.message = answer.message().map(str::to_owned);
+                details.request_id = answer.meta().extra("aws_request_id").map(str::to_owned);
+                if details.code.is_none() {
+                    details.message = Some(format!("status {status}"));
                 }
                 return built;
             }
@@ -199,7 +203,7 @@ impl ServiceError {
             _ if mentions_credentials(&error) => built.kind = Kind::Credentials,
             _ => {}
         }
-        built.source = error.into_source().ok();
+        details.source = error.into_source().ok();
         built
     }
 
@@ -212,19 +216,19 @@ impl ServiceError {
     /// The service's own code, such as `RepositoryNotFoundException`.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
+        self.details.code.as_deref()
     }
 
     /// The service's own message.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
+        self.details.message.as_deref()
     }
 
     /// Whether the code is this one.
     #[must_use]
     pub fn is_code(&self, code: &str) -> bool {
-        self.code.as_deref() == Some(code)
+        self.details.code.as_deref() == Some(code)
     }
 
     /// The operation that failed, such as `DescribeImages`.
@@ -264,13 +268,13 @@ impl fmt::Display for ServiceError {
             Kind::Rejected => write!(f, "{service} refused {operation}")?,
             Kind::Invalid => write!(f, "the request for {service} {operation} is not valid")?,
         }
-        if let Some(code) = &self.code {
+        if let Some(code) = &self.details.code {
             write!(f, ": {code}")?;
         }
-        if let Some(message) = &self.message {
+        if let Some(message) = &self.details.message {
             write!(f, ": {message}")?;
         }
-        if let Some(id) = &self.request_id {
+        if let Some(id) = &self.details.request_id {
             write!(f, " (request {id})")?;
         }
         Ok(())
@@ -279,7 +283,8 @@ impl fmt::Display for ServiceError {
 
 impl StdError for ServiceError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source
+        self.details
+            .source
             .as_deref()
             .map(|x| x as &(dyn StdError + 'static))
     }
@@ -304,6 +309,8 @@ fn kind_of(code: Option<&str>, status: u16) -> Kind {
         }
     }
     match status {
+        // The service says that it worked; the SDK could not read what it says.
+        ..300 => Kind::Unreadable,
         429 => Kind::Throttled,
         401 | 403 => Kind::Denied,
         404 => Kind::NotFound,
@@ -337,6 +344,7 @@ mod tests {
             (None, 429, Kind::Throttled),
             (Some("ServerException"), 500, Kind::Unavailable),
             (None, 503, Kind::Unavailable),
+            (None, 200, Kind::Unreadable),
             (Some("ExpiredTokenException"), 400, Kind::Credentials),
             (Some("AccessDeniedException"), 400, Kind::Denied),
             (Some("RepositoryNotFoundException"), 400, Kind::NotFound),

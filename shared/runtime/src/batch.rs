@@ -32,8 +32,10 @@ const MIN_TIME: Duration = Duration::from_secs(1);
 /// How batches are handled.
 #[derive(Clone, Debug)]
 pub struct BatchSettings {
-    /// The function's name, for dead letters.
+    /// The function's name, for logs and dead letters.
     pub function: String,
+    /// The function's version in AWS, for logs.
+    pub version: String,
     /// The function's own queue.
     pub queue_url: Option<String>,
     /// The dead-letter queue.

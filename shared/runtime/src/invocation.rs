@@ -23,6 +23,7 @@ pub(crate) struct Invocations {
     pub(crate) batches: Batches,
     pub(crate) policy: Arc<PolicyStore>,
     pub(crate) function: String,
+    pub(crate) version: String,
 }
 
 impl Invocations {
@@ -87,6 +88,7 @@ impl Invocations {
         let span = tracing::info_span!(
             "event",
             function = self.function,
+            version = self.version,
             request_id = invocation.request_id,
             event_id = incoming.as_ref().map_or("", |x| x.id()),
         );

@@ -5,14 +5,19 @@
 
 use std::str::FromStr;
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Whether a text is a filter: a level, or a comma list of `target=level`.
 #[must_use]
 pub fn is_filter(text: &str) -> bool {
-    Targets::from_str(text).is_ok()
+    // `Targets` alone takes any word for a target, so that a misspelt level would silence all logs.
+    let levels = text.split(',').all(|entry| {
+        let level = entry.rsplit_once('=').map_or(entry, |(_, level)| level);
+        !level.is_empty() && LevelFilter::from_str(level).is_ok()
+    });
+    levels && Targets::from_str(text).is_ok()
 }
 
 /// Starts logging. A second call changes nothing.
@@ -56,7 +61,7 @@ mod tests {
         for good in ["info", "warn,steward_runtime=debug", "off"] {
             assert!(is_filter(good), "{good}");
         }
-        for bad in ["loud", "a=b=c"] {
+        for bad in ["loud", "info,loud", "steward_runtime=loud", "a=b=c", ""] {
             assert!(!is_filter(bad), "{bad}");
         }
     }

@@ -89,7 +89,26 @@ struct Good {
 struct Broken {
     version: String,
     mistakes: String,
-    told: bool,
+    told: Told,
+}
+
+/// Whether people know of a broken policy.
+enum Told {
+    Not,
+    /// An attempt failed then.
+    Tried(Instant),
+    Yes,
+}
+
+impl Told {
+    /// Whether to try now. A bus that is down is not asked again at every event.
+    fn is_due(&self, pause: Duration) -> bool {
+        match self {
+            Self::Not => true,
+            Self::Tried(at) => at.elapsed() >= pause,
+            Self::Yes => false,
+        }
+    }
 }
 
 impl fmt::Debug for PolicyStore {
@@ -268,7 +287,7 @@ impl PolicyStore {
         state.broken = Some(Broken {
             version,
             mistakes,
-            told: false,
+            told: Told::Not,
         });
     }
 
@@ -298,11 +317,15 @@ impl PolicyStore {
     /// Puts the event about a broken policy, until it was put once.
     async fn tell(&self, state: &mut State) {
         let in_use = state.good.is_some();
-        let Some(broken) = state.broken.as_mut().filter(|x| !x.told) else {
+        let Some(broken) = state
+            .broken
+            .as_mut()
+            .filter(|x| x.told.is_due(self.refresh))
+        else {
             return;
         };
         let Some(events) = &self.events else {
-            broken.told = true;
+            broken.told = Told::Yes;
             return;
         };
         let event = unhealthy::event(
@@ -316,12 +339,15 @@ impl PolicyStore {
             self.home(),
         );
         match events.put(&[event]).await {
-            Ok(()) => broken.told = true,
-            Err(error) => tracing::warn!(
-                error = chain(&error),
-                "cannot tell that the policy is broken: {}",
-                chain(&error)
-            ),
+            Ok(()) => broken.told = Told::Yes,
+            Err(error) => {
+                broken.told = Told::Tried(Instant::now());
+                tracing::warn!(
+                    error = chain(&error),
+                    "cannot tell that the policy is broken: {}",
+                    chain(&error)
+                );
+            }
         }
     }
 }

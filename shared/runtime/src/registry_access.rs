@@ -9,9 +9,9 @@ mod secret;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use steward_aws::ecr::EcrFactory;
-use steward_core::RegistryHost;
+use steward_aws::ecr::{EcrFactory, EcrTarget};
 use steward_core::policy::{ReplicationTarget, SecretRef};
+use steward_core::{Region, RegistryHost};
 use steward_registry::{
     BlobAvailability, Client, Credentials, EndpointOverrides, NoCredentials, RegistryError,
 };
@@ -130,17 +130,20 @@ impl RegistryAccess {
         )))
     }
 
-    /// Fetches the token of an ECR registry ahead of its first use, for
-    /// [`Handler::warm`](crate::Handler::warm). A failure is left to the first use.
-    pub async fn warm(&self, access: &Access) {
-        if let Some(host) = access.registry.ecr() {
-            let target = ecr::target(&host, access);
-            if let Err(error) = self.tokens.token(&target, false).await {
-                tracing::debug!(
-                    error = crate::failure::chain(&error),
-                    "no registry token yet"
-                );
-            }
+    /// Fetches the function's own token ahead of its first use, which also makes the connection to
+    /// ECR; for [`Handler::warm`](crate::Handler::warm). A failure is left to the first use.
+    pub async fn warm(&self, region: &Region) {
+        let own = EcrTarget {
+            account: None,
+            region: region.clone(),
+            assume_role: None,
+            external_id: None,
+        };
+        if let Err(error) = self.tokens.token(&own, false).await {
+            tracing::debug!(
+                error = crate::failure::chain(&error),
+                "no registry token yet"
+            );
         }
     }
 

@@ -13,6 +13,7 @@ use steward_aws::events::SdkEventBus;
 use steward_aws::s3::SdkObjects;
 use steward_aws::sqs::{SdkSqs, Sqs};
 use steward_aws::ssm::{Parameters, SdkParameters};
+use steward_core::Region;
 
 use crate::batch::{BatchSettings, Batches};
 use crate::env::{ProcessEnvironment, Settings};
@@ -84,6 +85,12 @@ impl Init {
             events,
             parameters,
         }
+    }
+
+    /// The function's own Region, as Lambda sets it.
+    #[must_use]
+    pub fn region(&self) -> Option<Region> {
+        self.sdk.region().and_then(|x| x.as_ref().parse().ok())
     }
 
     /// ECR of this account and, by assumed roles, of others.
@@ -214,6 +221,7 @@ where
     let policy = init.policy.clone();
     let batch_settings = BatchSettings {
         function: name.to_owned(),
+        version: init.settings.function_version.clone(),
         queue_url: init.settings.queue_url.clone(),
         dlq_url: init.settings.dlq_url.clone(),
         max_receives: init.settings.max_receives,
@@ -246,6 +254,7 @@ where
         handler,
         policy,
         function: name.to_owned(),
+        version,
     };
     let invocations = &invocations;
     let service = service_fn(|event: LambdaEvent<Box<RawValue>>| invocations.invoke(event));

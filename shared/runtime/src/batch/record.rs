@@ -67,7 +67,7 @@ impl Batches {
         let span = tracing::info_span!(
             "record",
             function = self.settings.function,
-            version = tracing::field::Empty,
+            version = self.settings.version,
             request_id = invocation.request_id,
             message_id = message.message_id,
             receive_count = message.receive_count,

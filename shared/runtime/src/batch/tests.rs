@@ -77,6 +77,7 @@ const DLQ: &str = "http://127.0.0.1:1/111122223333/dlq";
 fn settings() -> BatchSettings {
     BatchSettings {
         function: "tag-guard".to_owned(),
+        version: "7".to_owned(),
         queue_url: Some(QUEUE.to_owned()),
         dlq_url: Some(DLQ.to_owned()),
         max_receives: Some(5),

@@ -49,6 +49,7 @@ fn invocations() -> Invocations {
             Arc::new(FakeSqs::default()),
             BatchSettings {
                 function: "picky".to_owned(),
+                version: "7".to_owned(),
                 queue_url: None,
                 dlq_url: None,
                 max_receives: None,
@@ -64,6 +65,7 @@ fn invocations() -> Invocations {
             "picky",
         )),
         function: "picky".to_owned(),
+        version: "7".to_owned(),
     }
 }
 

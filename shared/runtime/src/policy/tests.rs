@@ -128,6 +128,9 @@ async fn the_event_is_put_again_until_it_was_put() {
     assert_eq!(world.mode().await, Ok(Mode::Enforce));
     world.events.fail(false);
     assert_eq!(world.mode().await, Ok(Mode::Enforce));
+    assert_eq!(world.events.events().len(), 0);
+    tokio::time::advance(REFRESH).await;
+    assert_eq!(world.mode().await, Ok(Mode::Enforce));
     assert_eq!(world.events.events().len(), 1);
 }
 
