@@ -13,7 +13,7 @@ use crate::story::{Story, cut, cut_lines, emoji};
 #[must_use]
 pub fn render(story: &Story<'_>) -> Value {
     let event = story.event;
-    let title = cut(&story.title(), 140);
+    let title = cut(&story.title(), 120);
     let mut blocks = vec![
         json!({ "type": "header", "text": { "type": "plain_text", "text": format!("{} {title}", emoji(event.severity)), "emoji": true } }),
         section(&escape(&event.explain)),
