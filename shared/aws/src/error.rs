@@ -161,7 +161,8 @@ impl ServiceError {
     }
 
     /// Takes what a caller may need out of an SDK error.
-    pub(crate) fn from_sdk<E>(
+    #[must_use]
+    pub fn from_sdk<E>(
         service: &'static str,
         operation: &'static str,
         error: SdkError<E, HttpResponse>,
