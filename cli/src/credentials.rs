@@ -64,7 +64,7 @@ impl ShellCredentials {
         }
     }
 
-    async fn from_docker(&self, host: &RegistryHost) -> Result<Option<Auth>, CredentialError> {
+    async fn docker_auth(&self, host: &RegistryHost) -> Result<Option<Auth>, CredentialError> {
         let found = docker_config::find(&self.places, host.as_str(), self.repository.as_str())
             .await
             .map_err(|error| match &error {
@@ -84,7 +84,7 @@ impl ShellCredentials {
         }))
     }
 
-    async fn from_aws(&self, host: &EcrHost) -> Result<Auth, CredentialError> {
+    async fn aws_auth(&self, host: &EcrHost) -> Result<Auth, CredentialError> {
         match self.ecr.token(host).await {
             Ok((username, password)) => Ok(Auth::Basic { username, password }),
             // Missing or expired AWS credentials do not mend themselves while a person waits.
@@ -107,11 +107,11 @@ impl Credentials for ShellCredentials {
         // What `docker login` stored for ECR is good for 12 hours: where it was refused, AWS is
         // asked for a new one.
         let stale = refresh && ecr.is_some();
-        if !stale && let Some(auth) = self.from_docker(host).await? {
+        if !stale && let Some(auth) = self.docker_auth(host).await? {
             return Ok(auth);
         }
         match &ecr {
-            Some(host) => self.from_aws(host).await,
+            Some(host) => self.aws_auth(host).await,
             None => Ok(Auth::Anonymous),
         }
     }

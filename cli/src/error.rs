@@ -81,13 +81,19 @@ pub enum CliError {
     },
     /// The image was not copied.
     #[error(transparent)]
-    Copy(#[from] CopyFailure),
+    Copy(Box<CopyFailure>),
     /// Stopped by Ctrl-C.
     #[error("stopped by Ctrl-C")]
     Interrupted {
         /// What is left behind and how to go on.
         remedy: &'static str,
     },
+}
+
+impl From<CopyFailure> for CliError {
+    fn from(failure: CopyFailure) -> Self {
+        Self::Copy(Box::new(failure))
+    }
 }
 
 impl CliError {

@@ -1,4 +1,10 @@
 //! The built command, run as a user or a program runs it.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up must fail"
+)]
 
 mod completions;
 mod copy;
