@@ -55,13 +55,13 @@ async fn scenes(cloud: &LocalCloud, pusher: &Pusher) -> anyhow::Result<Told> {
     settle(&mut watch).await?;
 
     title(
-        "4. The same where anything may be pushed",
-        "team/app:feature-x",
+        "4. The same where no rule looks",
+        "sandbox/app:feature-x",
         pusher,
     );
-    pushed(pusher, &feature, registry, "team/app:feature-x")?;
+    pushed(pusher, &feature, registry, "sandbox/app:feature-x")?;
     settle(&mut watch).await?;
-    term::say("  nobody is told: no rule looks at team/**");
+    term::say("  nothing happens and nobody is told");
 
     let before = messages();
     title("5. The release once more", "prod/app:v1.2.3", pusher);

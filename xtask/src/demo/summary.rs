@@ -71,10 +71,10 @@ async fn check(cloud: &LocalCloud, told: &Told) -> anyhow::Result<Vec<(bool, Str
         is(kept, &told.feature),
         "its image can be pulled from quarantine/prod/app by digest".to_owned(),
     ));
-    let free = probe::digest(&at.registry, "team/app", "feature-x").await?;
+    let free = probe::digest(&at.registry, "sandbox/app", "feature-x").await?;
     rows.push((
         is(free, &told.feature),
-        "team/app:feature-x was left alone".to_owned(),
+        "sandbox/app:feature-x was left alone".to_owned(),
     ));
     let observed = probe::digest(&at.registry, "prod/app", "feature-y").await?;
     rows.push((

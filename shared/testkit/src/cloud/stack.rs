@@ -183,9 +183,8 @@ async fn first_failure(api: &Api, stack: &str) -> String {
     document
         .descendants()
         .filter(|node| node.has_tag_name_any("member"))
-        .filter(|node| child(*node, "ResourceStatus").ends_with("_FAILED"))
         // Newest first, so the first failure is the last.
-        .next_back()
+        .rfind(|node| child(*node, "ResourceStatus").ends_with("_FAILED"))
         .map_or_else(
             || UNKNOWN.to_owned(),
             |node| {

@@ -203,12 +203,7 @@ fn assemble(options: &Options, runtime: Runtime, running: Running, outputs: Outp
         max_receives: options.max_receives,
         outputs,
     };
-    let queues = facts
-        .outputs
-        .iter()
-        .filter(|(name, _)| name.ends_with("QueueUrl"))
-        .map(|(_, url)| url.clone())
-        .collect();
+    let queues = queues(&facts.outputs);
     let metrics = {
         let _inside = runtime.enter();
         metrics::publish(running.api, queues)
@@ -225,6 +220,14 @@ fn assemble(options: &Options, runtime: Runtime, running: Running, outputs: Outp
         }),
         runtime: Some(runtime),
     }
+}
+
+fn queues(outputs: &Outputs) -> Vec<String> {
+    outputs
+        .iter()
+        .filter(|(name, _)| name.ends_with("QueueUrl"))
+        .map(|(_, url)| url.clone())
+        .collect()
 }
 
 async fn run(
@@ -439,6 +442,7 @@ async fn deploy(
     ];
     let outputs = stack::create(api, STACK, &template, &parameters).await?;
     stack::mend_event_sources(api).await?;
+    metrics::take_over_alarms(api, &queues(&outputs)).await?;
     let output = |name: &str| {
         outputs.get(name).ok_or_else(|| CloudError::Template {
             path: paths::template(),
