@@ -126,17 +126,6 @@ pub(crate) fn image(text: &str) -> Image {
     Image::builder().layer(Layer::file("app/version", text)).build()
 }
 
-/// Waits until something is there.
-pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begin = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begin.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(150)).await;
-    }
-}
 
 /// Waits until something holds, and says on failure what the functions logged.
 pub(crate) async fn until(world: &World, what: &str, mut holds: impl FnMut() -> bool) {

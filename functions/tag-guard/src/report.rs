@@ -93,7 +93,7 @@ fn explain(plan: &Plan, reports: &[ActionReport]) -> String {
     } = plan;
     let mut text = format!("{repository}:{tag} violates {}", plan.violated_rules());
     if let [violation] = plan.violations.as_slice() {
-        text = format!("{text}: {}", violation.message);
+        text = format!("{text}: {}", violation.message.trim_end_matches('.'));
     }
     for report in reports.iter().filter(|report| report.action != "notify") {
         let to = report.target.as_deref().unwrap_or_default();
