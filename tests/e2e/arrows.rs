@@ -8,19 +8,54 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("steward-core", &[]),
     ("steward-registry", &["steward-core"]),
     ("steward-aws", &["steward-core"]),
-    ("steward-runtime", &["steward-core", "steward-registry", "steward-aws"]),
-    ("tag-guard", &["steward-core", "steward-registry", "steward-aws", "steward-runtime"]),
-    ("replicator", &["steward-core", "steward-registry", "steward-aws", "steward-runtime"]),
-    ("notifier", &["steward-core", "steward-aws", "steward-runtime"]),
+    (
+        "steward-runtime",
+        &["steward-core", "steward-registry", "steward-aws"],
+    ),
+    (
+        "tag-guard",
+        &[
+            "steward-core",
+            "steward-registry",
+            "steward-aws",
+            "steward-runtime",
+        ],
+    ),
+    (
+        "replicator",
+        &[
+            "steward-core",
+            "steward-registry",
+            "steward-aws",
+            "steward-runtime",
+        ],
+    ),
+    (
+        "notifier",
+        &["steward-core", "steward-aws", "steward-runtime"],
+    ),
     (
         "steward-cli",
         &[
-            "steward-core", "steward-registry", "steward-aws", "steward-runtime", "tag-guard",
-            "replicator", "notifier",
+            "steward-core",
+            "steward-registry",
+            "steward-aws",
+            "steward-runtime",
+            "tag-guard",
+            "replicator",
+            "notifier",
         ],
     ),
     ("steward-testkit", &["steward-core"]),
-    ("xtask", &["steward-core", "steward-registry", "steward-runtime", "steward-testkit"]),
+    (
+        "xtask",
+        &[
+            "steward-core",
+            "steward-registry",
+            "steward-runtime",
+            "steward-testkit",
+        ],
+    ),
     ("steward-tests", &[]),
 ];
 
@@ -34,7 +69,9 @@ fn packages_use_only_what_they_may() {
     let mut wrong = Vec::new();
     let mut seen = 0;
     for package in &metadata.packages {
-        let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == package.name.as_str())
+        let Some((_, allowed)) = ALLOWED
+            .iter()
+            .find(|(name, _)| *name == package.name.as_str())
         else {
             wrong.push(format!("{} has no place in the map", package.name));
             continue;
@@ -59,14 +96,26 @@ fn the_core_does_no_input_or_output() {
     let text = std::fs::read_to_string(paths::root().join("shared/core/Cargo.toml")).unwrap();
     let dependencies = text.split("[dev-dependencies]").next().unwrap();
     for forbidden in ["tokio", "reqwest", "hyper", "aws-"] {
-        assert!(!dependencies.contains(forbidden), "steward-core must not use {forbidden}");
+        assert!(
+            !dependencies.contains(forbidden),
+            "steward-core must not use {forbidden}"
+        );
     }
 }
 
 #[test]
 fn mains_only_wire() {
-    for main in ["functions/tag-guard", "functions/replicator", "functions/notifier", "cli"] {
+    for main in [
+        "functions/tag-guard",
+        "functions/replicator",
+        "functions/notifier",
+        "cli",
+    ] {
         let text = std::fs::read_to_string(paths::root().join(main).join("src/main.rs")).unwrap();
-        assert!(text.lines().count() < 40, "{main}/src/main.rs has {} lines", text.lines().count());
+        assert!(
+            text.lines().count() < 40,
+            "{main}/src/main.rs has {} lines",
+            text.lines().count()
+        );
     }
 }

@@ -38,7 +38,12 @@ async fn every_function_is_small_starts_fast_and_waits_in_little_memory() {
         ("AWS_SECRET_ACCESS_KEY", "test"),
     ];
     for zip in zips {
-        assert!(zip.size < ZIP, "{}: {} bytes zipped", zip.function, zip.size);
+        assert!(
+            zip.size < ZIP,
+            "{}: {} bytes zipped",
+            zip.function,
+            zip.size
+        );
         let binary = paths::target().join("lambda").join(zip.function);
         let mut best = Duration::MAX;
         let mut memory = 0;
@@ -50,6 +55,10 @@ async fn every_function_is_small_starts_fast_and_waits_in_little_memory() {
             memory = process.rss_bytes().unwrap();
         }
         assert!(best < START, "{}: {best:?} to the first poll", zip.function);
-        assert!(memory < WAITING, "{}: {memory} bytes while waiting", zip.function);
+        assert!(
+            memory < WAITING,
+            "{}: {memory} bytes while waiting",
+            zip.function
+        );
     }
 }

@@ -12,9 +12,15 @@ async fn a_target_that_comes_back_gets_its_copy_and_two_messages_are_sent() {
     let image = image("outage");
     world.cloud.stop_mirror();
     world.push("prod/outage", "v1.0.0", &image);
-    until(&world, "the other target", || world.target("dr/prod/outage:v1.0.0").is_some()).await;
+    until(&world, "the other target", || {
+        world.target("dr/prod/outage:v1.0.0").is_some()
+    })
+    .await;
     until(&world, "the failure's message", || {
-        world.titles("prod/outage:v1.0.0").iter().any(|title| title.contains("Replication failed"))
+        world
+            .titles("prod/outage:v1.0.0")
+            .iter()
+            .any(|title| title.contains("Replication failed"))
     })
     .await;
     // Long enough for several tries to fail.
@@ -24,7 +30,10 @@ async fn a_target_that_comes_back_gets_its_copy_and_two_messages_are_sent() {
         world.mirror("mirror/outage:v1.0.0").as_deref() == Some(image.manifest())
     })
     .await;
-    until(&world, "the success's message", || world.messages("is at last copied").len() == 1).await;
+    until(&world, "the success's message", || {
+        world.messages("is at last copied").len() == 1
+    })
+    .await;
     assert_eq!(
         world.titles("mirror.example.com/mirror/outage:v1.0.0"),
         [
@@ -32,7 +41,14 @@ async fn a_target_that_comes_back_gets_its_copy_and_two_messages_are_sent() {
             "slack: Image replicated: prod/outage:v1.0.0",
         ]
     );
-    assert_eq!(world.client().dead_letters("ReplicatorDeadLetterQueueUrl").await.unwrap(), []);
+    assert_eq!(
+        world
+            .client()
+            .dead_letters("ReplicatorDeadLetterQueueUrl")
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 #[tokio::test]
@@ -51,27 +67,53 @@ async fn a_target_down_for_good_is_dead_lettered_with_its_error_type() {
         api: false,
     });
     world.push("prod/lost", "v1.0.0", &image("lost"));
-    until(&world, "the other target", || world.mirror("mirror/lost:v1.0.0").is_some()).await;
+    until(&world, "the other target", || {
+        world.mirror("mirror/lost:v1.0.0").is_some()
+    })
+    .await;
     let client = world.client();
     let begin = Instant::now();
     let letter = loop {
-        let letters = client.dead_letters("ReplicatorDeadLetterQueueUrl").await.unwrap();
+        let letters = client
+            .dead_letters("ReplicatorDeadLetterQueueUrl")
+            .await
+            .unwrap();
         if let Some(letter) = letters.into_iter().next() {
             break letter;
         }
-        assert!(begin.elapsed() < PATIENCE, "no dead letter\n{}", world.log_tail());
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "no dead letter\n{}",
+            world.log_tail()
+        );
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    assert_eq!(letter.error_type.as_deref(), Some("registry_unavailable"), "{letter:?}");
+    assert_eq!(
+        letter.error_type.as_deref(),
+        Some("registry_unavailable"),
+        "{letter:?}"
+    );
     assert_eq!(letter.function.as_deref(), Some("replicator"), "{letter:?}");
     assert!(letter.body.contains("prod/lost"), "{letter:?}");
-    assert_eq!(client.queue_depth("ReplicatorDeadLetterQueueUrl").await.unwrap(), 1);
+    assert_eq!(
+        client
+            .queue_depth("ReplicatorDeadLetterQueueUrl")
+            .await
+            .unwrap(),
+        1
+    );
     let begin = Instant::now();
     while !in_alarm(&world).await {
-        assert!(begin.elapsed() < PATIENCE, "the alarm on the dead-letter queue");
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "the alarm on the dead-letter queue"
+        );
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    until(&world, "the last word", || !world.messages("could not be copied").is_empty()).await;
+    until(&world, "the last word", || {
+        !world.messages("could not be copied").is_empty()
+    })
+    .await;
 }
 
 /// Whether the template's alarm on the replicator's dead letters has gone off: the metric shows them.
@@ -79,7 +121,12 @@ async fn in_alarm(world: &World) -> bool {
     let client = world.client();
     let alarms = client
         .api()
-        .query("monitoring", "2010-08-01", "DescribeAlarms", &[("StateValue", "ALARM")])
+        .query(
+            "monitoring",
+            "2010-08-01",
+            "DescribeAlarms",
+            &[("StateValue", "ALARM")],
+        )
         .await
         .unwrap();
     alarms.contains("replicator-dead-letters</AlarmName>")

@@ -39,7 +39,10 @@ impl World {
             ..Options::default()
         });
         let cloud = LocalCloud::start(options).unwrap_or_else(|error| panic!("{error}"));
-        Self { cloud, folder: tempfile::tempdir().unwrap() }
+        Self {
+            cloud,
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub(crate) fn client(&self) -> CloudClient {
@@ -50,7 +53,14 @@ impl World {
     pub(crate) fn push(&self, repository: &str, tag: &str, image: &Image) {
         let name = format!("{repository}-{tag}").replace('/', "-");
         let layout = self.folder.path().join(name);
-        write_layout(&layout, &[LayoutEntry { image, tag: Some(tag) }]).unwrap();
+        write_layout(
+            &layout,
+            &[LayoutEntry {
+                image,
+                tag: Some(tag),
+            }],
+        )
+        .unwrap();
         let registry = &self.cloud.addresses().registry;
         skopeo(&[
             "copy",
@@ -80,7 +90,10 @@ impl World {
 
     /// Copies an image to nowhere: every blob of it can be pulled.
     pub(crate) fn pull(&self, registry: &str, reference: &str) -> Result<(), String> {
-        let to = self.folder.path().join(format!("pulled-{:x}", fastrand_like(reference)));
+        let to = self
+            .folder
+            .path()
+            .join(format!("pulled-{:x}", fastrand_like(reference)));
         skopeo(&[
             "copy",
             "--all",
@@ -123,15 +136,20 @@ fn fastrand_like(text: &str) -> u64 {
 
 /// A small image whose content is `text`.
 pub(crate) fn image(text: &str) -> Image {
-    Image::builder().layer(Layer::file("app/version", text)).build()
+    Image::builder()
+        .layer(Layer::file("app/version", text))
+        .build()
 }
-
 
 /// Waits until something holds, and says on failure what the functions logged.
 pub(crate) async fn until(world: &World, what: &str, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
-        assert!(begin.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}\n{}", world.log_tail());
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "{what}: not within {PATIENCE:?}\n{}",
+            world.log_tail()
+        );
         tokio::time::sleep(Duration::from_millis(150)).await;
     }
 }

@@ -81,7 +81,9 @@ pub fn guard_tag(digest: &Digest) -> Result<Tag, NameError> {
 /// `untagged-something`.
 #[must_use]
 pub fn is_guard_tag(tag: &Tag, digest: &Digest) -> bool {
-    tag.as_str().strip_prefix("untagged-").is_some_and(|short| short == digest.short())
+    tag.as_str()
+        .strip_prefix("untagged-")
+        .is_some_and(|short| short == digest.short())
 }
 
 #[cfg(test)]
