@@ -127,3 +127,14 @@ fn the_reference_names_every_variable_that_is_read() {
         assert!(found, "{name} is not documented");
     }
 }
+
+/// `STEWARD_UPDATE=1 cargo test -p steward-runtime` writes the page anew.
+#[test]
+fn the_reference_page_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/ENVIRONMENT.md");
+    if std::env::var_os("STEWARD_UPDATE").is_some() {
+        std::fs::write(path, markdown()).unwrap();
+    }
+    let page = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(page, markdown(), "docs/ENVIRONMENT.md is stale");
+}
