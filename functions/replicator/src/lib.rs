@@ -48,8 +48,8 @@ impl Handler for Replicator {
         };
         let policy = self.policy.current().await?;
         let tags = match &push.tag {
-            Some(tag) => vec![tag.clone()],
-            None => match self.tags_of_subject(incoming, push, &policy).await? {
+            Some(tag) if referrer::named_subject(tag).is_none() => vec![tag.clone()],
+            _ => match self.tags_of_subject(incoming, push, &policy).await? {
                 Ok(tags) => tags,
                 Err(skip) => return Ok(Outcome::new("skipped").detail(skip.to_string())),
             },

@@ -1,4 +1,6 @@
-//! An image without a tag: a child of an index, or something that refers to another image.
+//! What refers to another image: by its manifest's `subject`, or, as cosign does it, by its tag.
+//!
+//! A push without a tag is such a referrer or the child of an index.
 
 use steward_core::decision::Skip;
 use steward_core::event::incoming::{ImageAction, Incoming};
@@ -35,6 +37,14 @@ impl Replicator {
         {
             return Ok(Err(Skip::Untagged));
         }
+        if let Some(subject) = push.tag.as_ref().and_then(named_subject) {
+            let tags = self.ecr.tags_of(repository, &subject).await?;
+            return Ok(if tags.is_empty() {
+                Err(Skip::Untagged)
+            } else {
+                Ok(tags.into_iter().filter(|tag| named_subject(tag).is_none()).collect())
+            });
+        }
         let Some(mut digest) = push.digest.clone() else {
             return Ok(Err(Skip::Untagged));
         };
@@ -57,6 +67,16 @@ impl Replicator {
     }
 }
 
+/// The image that a tag such as `sha256-<hex>.sig` speaks of (cosign's tag scheme, and the referrers
+/// tag schema of OCI without an ending).
+pub(crate) fn named_subject(tag: &Tag) -> Option<Digest> {
+    let rest = tag.as_str().strip_prefix("sha256-")?;
+    let (hex, ending) = rest.split_once('.').unwrap_or((rest, ""));
+    matches!(ending, "" | "sig" | "att" | "sbom")
+        .then(|| format!("sha256:{hex}").parse().ok())
+        .flatten()
+}
+
 /// The digest that a manifest refers to.
 fn subject(manifest: &str) -> Option<Digest> {
     let manifest: serde_json::Value = serde_json::from_str(manifest).ok()?;
@@ -66,4 +86,23 @@ fn subject(manifest: &str) -> Option<Digest> {
         .as_str()?
         .parse()
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cosigns_tags_name_their_image() {
+        let hex = "ab".repeat(32);
+        for ending in ["", ".sig", ".att", ".sbom"] {
+            let tag: Tag = format!("sha256-{hex}{ending}").parse().unwrap();
+            assert_eq!(named_subject(&tag).unwrap().hex(), hex, "{tag}");
+        }
+        for other in ["v1.2.3", "sha256-ab", "latest.sig"] {
+            assert_eq!(named_subject(&other.parse().unwrap()), None, "{other}");
+        }
+        let other: Tag = format!("sha256-{hex}.soci").parse().unwrap();
+        assert_eq!(named_subject(&other), None);
+    }
 }

@@ -341,6 +341,13 @@ async fn an_untagged_referrer_brings_its_image_up_to_date() {
             .unwrap();
         assert_eq!(*world.copier.calls.lock().unwrap(), 2);
     }
+    // cosign names the image in a tag, which no rule looks at.
+    *world.copier.calls.lock().unwrap() = 0;
+    let tag = format!("sha256-{}.sig", image.hex());
+    let signature = world.push("prod/app", Some(&tag), "{\"cosign\":1}");
+    world.deliver(&event("prod/app", Some(&tag), &signature), 1, false).await.unwrap();
+    assert_eq!(*world.copier.calls.lock().unwrap(), 2);
+
     let child = world.push("prod/app", None, "{\"child\":1}");
     let outcome = world
         .deliver(&event("prod/app", None, &child), 1, false)

@@ -48,6 +48,7 @@ impl Copier for RegistryCopier {
         let create = job.target.create.as_ref();
         let options = CopyOptions {
             referrers: job.referrers,
+            cosign_tags: job.referrers,
             recheck: Some(job.facts.tag.clone()),
             create: create.and_then(|create| self.access.create_repository(&access, create)),
             availability: self.access.availability(&access),

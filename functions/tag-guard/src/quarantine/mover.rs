@@ -44,6 +44,7 @@ impl Mover for RegistryMover {
         };
         let options = CopyOptions {
             referrers: true,
+            cosign_tags: true,
             create: self
                 .access
                 .create_repository(&access, &CreateSettings::default()),
