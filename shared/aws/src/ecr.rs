@@ -6,6 +6,7 @@ mod factory;
 mod failing;
 #[cfg(feature = "fake")]
 mod fake;
+mod role;
 mod sdk;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use steward_aws::SdkConfig;
-use steward_aws::config::CredentialSource;
 use steward_aws::events::SdkEventBus;
 use steward_aws::s3::SdkObjects;
 use steward_aws::sqs::{SdkSqs, Sqs};
@@ -60,8 +59,8 @@ pub enum InitError {
 }
 
 impl Init {
-    async fn new(name: &'static str, settings: Settings) -> Self {
-        let sdk = steward_aws::config::load(CredentialSource::Environment).await;
+    fn new(name: &'static str, settings: Settings) -> Self {
+        let sdk = steward_aws::config::for_function();
         let parameters: Arc<dyn Parameters> = Arc::new(SdkParameters::new(&sdk));
         let events: Arc<dyn EventSink> = Arc::new(BusSink::new(Arc::new(SdkEventBus::new(
             &sdk,
@@ -217,7 +216,7 @@ where
     H: Handler + 'static,
 {
     let started = Instant::now();
-    let init = Init::new(name, settings).await;
+    let init = Init::new(name, settings);
     let policy = init.policy.clone();
     let batch_settings = BatchSettings {
         function: name.to_owned(),

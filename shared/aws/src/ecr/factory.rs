@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_config::sts::AssumeRoleProvider;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::SdkConfig;
-use aws_types::region::Region as SdkRegion;
 use steward_core::{AccountId, EcrHost, Region};
 use tokio::sync::Mutex;
 
+use super::role::AssumedRole;
 use super::{Ecr, SdkEcr};
 
 /// Which registry to speak to, and as whom.
@@ -106,22 +106,15 @@ impl SdkEcrFactory {
         if let Some(config) = roles.get(&key) {
             return config.clone();
         }
-        let mut provider = AssumeRoleProvider::builder(role)
-            .session_name(&self.session_name)
-            .region(SdkRegion::new(target.region.as_str().to_owned()))
-            .configure(&config);
-        if let Some(external_id) = &target.external_id {
-            provider = provider.external_id(external_id);
-        }
-        let provider = match self.config.credentials_provider() {
-            Some(own) => provider.build_from_provider(own).await,
-            None => provider.build().await,
-        };
+        let role = AssumedRole::new(
+            &config,
+            role,
+            target.external_id.as_deref(),
+            &self.session_name,
+        );
         let config = config
             .to_builder()
-            .credentials_provider(
-                aws_credential_types::provider::SharedCredentialsProvider::new(provider),
-            )
+            .credentials_provider(SharedCredentialsProvider::new(role))
             .identity_cache(aws_config::identity::IdentityCache::lazy().build())
             .build();
         roles.insert(key, config.clone());
