@@ -38,7 +38,7 @@ impl Connections {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
         }
-        let client = build().map_err(|error| ConnectorError::user(error))?;
+        let client = build().map_err(ConnectorError::user)?;
         Ok(self.client.get_or_init(|| client).clone())
     }
 }

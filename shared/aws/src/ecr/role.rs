@@ -53,8 +53,8 @@ impl AssumedRole {
         let credentials = answer
             .credentials
             .ok_or_else(|| CredentialsError::unhandled("the answer has no credentials"))?;
-        let expiry = SystemTime::try_from(credentials.expiration)
-            .map_err(|error| CredentialsError::unhandled(error))?;
+        let expiry =
+            SystemTime::try_from(credentials.expiration).map_err(CredentialsError::unhandled)?;
         Ok(Credentials::new(
             credentials.access_key_id,
             credentials.secret_access_key,
