@@ -22,7 +22,7 @@ pub fn render(story: &Story<'_>) -> Email {
         event.explain.clone(),
         String::new(),
     ];
-    let mut fact = |name: &str, value: &str| body.push(format!("{name:<10} {value}"));
+    let mut fact = |name: &str, value: &str| body.push(format!("{name}: {value}"));
     if let Some(image) = story.image() {
         fact("Image", &image);
     }
