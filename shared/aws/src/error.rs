@@ -208,6 +208,52 @@ impl ServiceError {
         built
     }
 
+    /// What an answer with an error status says, for calls made without the SDK.
+    #[cfg(feature = "api")]
+    pub(crate) fn from_answer(
+        service: &'static str,
+        operation: &'static str,
+        status: u16,
+        code: Option<String>,
+        message: Option<String>,
+        request_id: Option<String>,
+    ) -> Self {
+        let message = match &code {
+            Some(_) => message,
+            None => Some(format!("status {status}")),
+        };
+        Self {
+            service,
+            operation,
+            kind: kind_of(code.as_deref(), status),
+            details: Box::new(Details {
+                code,
+                message,
+                request_id,
+                source: None,
+            }),
+        }
+    }
+
+    /// A call without an answer, made without the SDK.
+    #[cfg(feature = "api")]
+    pub(crate) fn failed(
+        service: &'static str,
+        operation: &'static str,
+        kind: Kind,
+        source: Box<dyn StdError + Send + Sync>,
+    ) -> Self {
+        Self {
+            service,
+            operation,
+            kind,
+            details: Box::new(Details {
+                source: Some(source),
+                ..Details::default()
+            }),
+        }
+    }
+
     /// The class of the failure.
     #[must_use]
     pub const fn kind(&self) -> Kind {
@@ -334,38 +380,4 @@ fn mentions_credentials(error: &(dyn StdError + 'static)) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_and_statuses_decide_the_kind() {
-        for (code, status, kind) in [
-            (Some("ThrottlingException"), 400, Kind::Throttled),
-            (Some("SlowDown"), 503, Kind::Throttled),
-            (None, 429, Kind::Throttled),
-            (Some("ServerException"), 500, Kind::Unavailable),
-            (None, 503, Kind::Unavailable),
-            (None, 200, Kind::Unreadable),
-            (Some("ExpiredTokenException"), 400, Kind::Credentials),
-            (Some("AccessDeniedException"), 400, Kind::Denied),
-            (Some("RepositoryNotFoundException"), 400, Kind::NotFound),
-            (Some("NoSuchKey"), 404, Kind::NotFound),
-            (Some("LimitExceededException"), 400, Kind::Quota),
-            (Some("InvalidParameterException"), 400, Kind::Rejected),
-        ] {
-            assert_eq!(kind_of(code, status), kind, "{code:?} {status}");
-        }
-    }
-
-    #[test]
-    fn display_names_service_operation_code_and_message_once() {
-        let error = ServiceError::new("ecr", "PutImage", Kind::Denied, "role x may not")
-            .with_code("AccessDeniedException");
-        assert_eq!(
-            error.to_string(),
-            "not allowed to call ecr PutImage: AccessDeniedException: role x may not"
-        );
-        assert!(!error.is_transient());
-        assert_eq!(error.error_type(), "aws_access_denied");
-    }
-}
+mod tests;

@@ -3,10 +3,19 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_eventbridge::Client;
-use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use serde_json::{Value, json};
 
+use crate::api::{Api, Service};
 use crate::error::ServiceError;
+
+static SERVICE: Service = Service {
+    name: "events",
+    host: "events",
+    signing: "events",
+    id: "EventBridge",
+    json: "1.1",
+    target: "AWSEvents",
+};
 
 /// Entries per call (service quota).
 const ENTRIES_PER_CALL: usize = 10;
@@ -86,10 +95,10 @@ impl EventsError {
     }
 }
 
-/// EventBridge through the AWS SDK.
+/// EventBridge as AWS runs it.
 #[derive(Clone, Debug)]
 pub struct SdkEventBus {
-    client: Client,
+    api: Api,
     bus: String,
     pause: Duration,
 }
@@ -99,7 +108,7 @@ impl SdkEventBus {
     #[must_use]
     pub fn new(config: &aws_types::SdkConfig, bus: impl Into<String>) -> Self {
         Self {
-            client: Client::new(config),
+            api: Api::new(&SERVICE, config),
             bus: bus.into(),
             pause: Duration::from_millis(100),
         }
@@ -110,35 +119,39 @@ impl SdkEventBus {
         &self,
         events: &[&'a BusEvent],
     ) -> Result<(Vec<&'a BusEvent>, Option<(String, String)>), ServiceError> {
-        let entries = events
-            .iter()
-            .map(|x| {
-                PutEventsRequestEntry::builder()
-                    .event_bus_name(&self.bus)
-                    .source(&x.source)
-                    .detail_type(&x.detail_type)
-                    .detail(&x.detail)
-                    .set_resources((!x.resources.is_empty()).then(|| x.resources.clone()))
-                    .build()
-            })
-            .collect();
+        let entries: Vec<Value> = events.iter().map(|x| self.entry(x)).collect();
         let answer = self
-            .client
-            .put_events()
-            .set_entries(Some(entries))
-            .send()
-            .await
-            .map_err(|x| ServiceError::from_sdk("events", "PutEvents", x))?;
+            .api
+            .json("PutEvents", &json!({"Entries": entries}))
+            .await?;
+        let results = answer.get("Entries").and_then(Value::as_array);
+        let member = |result: &Value, name| result.get(name)?.as_str().map(str::to_owned);
         // Results come in the order of the entries; a failed one has a code and no id.
         let mut failed = Vec::new();
         let mut first = None;
-        for (event, result) in events.iter().zip(answer.entries.unwrap_or_default()) {
-            if let Some(code) = result.error_code {
+        for (event, result) in events.iter().zip(results.into_iter().flatten()) {
+            if let Some(code) = member(result, "ErrorCode") {
                 failed.push(*event);
-                first.get_or_insert((code, result.error_message.unwrap_or_default()));
+                first.get_or_insert((code, member(result, "ErrorMessage").unwrap_or_default()));
             }
         }
         Ok((failed, first))
+    }
+
+    fn entry(&self, event: &BusEvent) -> Value {
+        let mut entry = json!({
+            "Source": event.source,
+            "DetailType": event.detail_type,
+            "Detail": event.detail,
+            "EventBusName": self.bus,
+        });
+        if let Some(entry) = entry
+            .as_object_mut()
+            .filter(|_| !event.resources.is_empty())
+        {
+            entry.insert("Resources".to_owned(), event.resources.clone().into());
+        }
+        entry
     }
 }
 

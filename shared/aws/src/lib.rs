@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "api")]
+mod api;
 pub mod config;
 #[cfg(feature = "ecr")]
 pub mod ecr;

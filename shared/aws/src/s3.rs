@@ -1,10 +1,20 @@
 //! S3: reading one small object.
 
 use async_trait::async_trait;
-use aws_sdk_s3::Client;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::error::{Kind, ServiceError};
+use crate::api::{Api, Service};
+use crate::error::ServiceError;
+
+static SERVICE: Service = Service {
+    name: "s3",
+    host: "s3",
+    signing: "s3",
+    id: "S3",
+    // Its protocol has neither.
+    json: "",
+    target: "",
+};
 
 /// Reads objects.
 #[async_trait]
@@ -37,10 +47,10 @@ pub enum Object {
     },
 }
 
-/// Objects through the AWS SDK.
+/// Objects of S3.
 #[derive(Clone, Debug)]
 pub struct SdkObjects {
-    client: Client,
+    api: Api,
 }
 
 impl SdkObjects {
@@ -50,12 +60,8 @@ impl SdkObjects {
     /// have no name per bucket.
     #[must_use]
     pub fn new(config: &aws_types::SdkConfig) -> Self {
-        let path_style = config.endpoint_url().is_some();
-        let config = aws_sdk_s3::config::Builder::from(config)
-            .force_path_style(path_style)
-            .build();
         Self {
-            client: Client::from_conf(config),
+            api: Api::new(&SERVICE, config),
         }
     }
 }
@@ -69,41 +75,18 @@ impl Objects for SdkObjects {
         known_etag: Option<&str>,
         limit: usize,
     ) -> Result<Object, ServiceError> {
-        const OPERATION: &str = "GetObject";
-        let answer = self
-            .client
-            .get_object()
-            .bucket(bucket)
-            .key(key)
-            .set_if_none_match(known_etag.map(str::to_owned))
-            .send()
-            .await;
-        let mut answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                if error.raw_response().map(|x| x.status().as_u16()) == Some(304) {
-                    return Ok(Object::Unchanged);
-                }
-                let error = ServiceError::from_sdk("s3", OPERATION, error);
-                if error.is_code("NoSuchKey") || error.is_code("NoSuchBucket") {
-                    return Ok(Object::NotThere);
-                }
-                return Err(error);
+        let answer = self.api.get_object(bucket, key, known_etag, limit).await;
+        match answer {
+            Ok(answer) if answer.status == 304 => Ok(Object::Unchanged),
+            Ok(answer) => Ok(answer.body.map_or(Object::TooLarge, |bytes| Object::Found {
+                bytes,
+                etag: answer.etag.unwrap_or_default(),
+            })),
+            Err(error) if error.is_code("NoSuchKey") || error.is_code("NoSuchBucket") => {
+                Ok(Object::NotThere)
             }
-        };
-        let mut bytes = BytesMut::new();
-        while let Some(chunk) = answer.body.next().await {
-            let chunk = chunk
-                .map_err(|x| ServiceError::new("s3", OPERATION, Kind::Connection, x.to_string()))?;
-            if bytes.len() + chunk.len() > limit {
-                return Ok(Object::TooLarge);
-            }
-            bytes.extend_from_slice(&chunk);
+            Err(error) => Err(error),
         }
-        Ok(Object::Found {
-            bytes: bytes.freeze(),
-            etag: answer.e_tag.unwrap_or_default(),
-        })
     }
 }
 

@@ -1,10 +1,20 @@
 //! Secrets Manager: secret values.
 
 use async_trait::async_trait;
-use aws_sdk_secretsmanager::Client;
 use secrecy::SecretString;
+use serde_json::{Value, json};
 
+use crate::api::{Api, Service};
 use crate::error::ServiceError;
+
+static SERVICE: Service = Service {
+    name: "secretsmanager",
+    host: "secretsmanager",
+    signing: "secretsmanager",
+    id: "Secrets Manager",
+    json: "1.1",
+    target: "secretsmanager",
+};
 
 /// Reads secrets.
 #[async_trait]
@@ -13,10 +23,10 @@ pub trait Secrets: Send + Sync {
     async fn secret(&self, id: &str) -> Result<Option<SecretString>, ServiceError>;
 }
 
-/// Secrets through the AWS SDK.
+/// Secrets of Secrets Manager.
 #[derive(Clone, Debug)]
 pub struct SdkSecrets {
-    client: Client,
+    api: Api,
 }
 
 impl SdkSecrets {
@@ -24,7 +34,7 @@ impl SdkSecrets {
     #[must_use]
     pub fn new(config: &aws_types::SdkConfig) -> Self {
         Self {
-            client: Client::new(config),
+            api: Api::new(&SERVICE, config),
         }
     }
 }
@@ -32,17 +42,14 @@ impl SdkSecrets {
 #[async_trait]
 impl Secrets for SdkSecrets {
     async fn secret(&self, id: &str) -> Result<Option<SecretString>, ServiceError> {
-        const OPERATION: &str = "GetSecretValue";
-        match self.client.get_secret_value().secret_id(id).send().await {
-            Ok(answer) => Ok(answer.secret_string.map(SecretString::from)),
-            Err(error) => {
-                let error = ServiceError::from_sdk("secretsmanager", OPERATION, error);
-                if error.is_code("ResourceNotFoundException") {
-                    Ok(None)
-                } else {
-                    Err(error)
-                }
-            }
+        let input = json!({"SecretId": id});
+        match self.api.json("GetSecretValue", &input).await {
+            Ok(answer) => Ok(answer
+                .get("SecretString")
+                .and_then(Value::as_str)
+                .map(SecretString::from)),
+            Err(failed) if failed.error.is_code("ResourceNotFoundException") => Ok(None),
+            Err(failed) => Err(failed.into()),
         }
     }
 }

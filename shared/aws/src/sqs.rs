@@ -4,10 +4,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::MessageAttributeValue;
+use serde_json::{Map, Value, json};
 
-use crate::error::{Kind, ServiceError};
+use crate::api::{Api, Service};
+#[cfg(feature = "fake")]
+use crate::error::Kind;
+use crate::error::ServiceError;
+
+static SERVICE: Service = Service {
+    name: "sqs",
+    host: "sqs",
+    signing: "sqs",
+    id: "SQS",
+    json: "1.0",
+    target: "AmazonSQS",
+};
 
 /// Longest visibility timeout that a single change may ask for here. SQS allows 12 hours.
 pub const MAX_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
@@ -38,10 +49,10 @@ pub struct QueueMessage {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// SQS through the AWS SDK.
+/// SQS as AWS runs it.
 #[derive(Clone, Debug)]
 pub struct SdkSqs {
-    client: Client,
+    api: Api,
 }
 
 impl SdkSqs {
@@ -49,7 +60,7 @@ impl SdkSqs {
     #[must_use]
     pub fn new(config: &aws_types::SdkConfig) -> Self {
         Self {
-            client: Client::new(config),
+            api: Api::new(&SERVICE, config),
         }
     }
 }
@@ -57,26 +68,23 @@ impl SdkSqs {
 #[async_trait]
 impl Sqs for SdkSqs {
     async fn send(&self, message: &QueueMessage) -> Result<String, ServiceError> {
-        const OPERATION: &str = "SendMessage";
-        let mut request = self
-            .client
-            .send_message()
-            .queue_url(&message.queue_url)
-            .message_body(&message.body);
         // SQS refuses empty attribute values.
-        for (name, value) in message.attributes.iter().filter(|(_, x)| !x.is_empty()) {
-            let value = MessageAttributeValue::builder()
-                .data_type("String")
-                .string_value(value)
-                .build()
-                .map_err(|x| ServiceError::new("sqs", OPERATION, Kind::Invalid, x.to_string()))?;
-            request = request.message_attributes(name, value);
+        let attributes: Map<String, Value> = message
+            .attributes
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| {
+                let value = json!({"StringValue": value, "DataType": "String"});
+                (name.clone(), value)
+            })
+            .collect();
+        let mut input = json!({"QueueUrl": message.queue_url, "MessageBody": message.body});
+        if let Some(input) = input.as_object_mut().filter(|_| !attributes.is_empty()) {
+            input.insert("MessageAttributes".to_owned(), attributes.into());
         }
-        let answer = request
-            .send()
-            .await
-            .map_err(|x| ServiceError::from_sdk("sqs", OPERATION, x))?;
-        Ok(answer.message_id.unwrap_or_default())
+        let answer = self.api.json("SendMessage", &input).await?;
+        let id = answer.get("MessageId").and_then(Value::as_str);
+        Ok(id.unwrap_or_default().to_owned())
     }
 
     async fn change_visibility(
@@ -85,15 +93,12 @@ impl Sqs for SdkSqs {
         receipt_handle: &str,
         delay: Duration,
     ) -> Result<(), ServiceError> {
-        let seconds = i32::try_from(delay.min(MAX_VISIBILITY).as_secs()).unwrap_or(0);
-        self.client
-            .change_message_visibility()
-            .queue_url(queue_url)
-            .receipt_handle(receipt_handle)
-            .visibility_timeout(seconds)
-            .send()
-            .await
-            .map_err(|x| ServiceError::from_sdk("sqs", "ChangeMessageVisibility", x))?;
+        let input = json!({
+            "QueueUrl": queue_url,
+            "ReceiptHandle": receipt_handle,
+            "VisibilityTimeout": delay.min(MAX_VISIBILITY).as_secs(),
+        });
+        self.api.json("ChangeMessageVisibility", &input).await?;
         Ok(())
     }
 }

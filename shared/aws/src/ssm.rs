@@ -1,9 +1,19 @@
 //! Systems Manager: parameters.
 
 use async_trait::async_trait;
-use aws_sdk_ssm::Client;
+use serde_json::{Value, json};
 
+use crate::api::{Api, Service};
 use crate::error::ServiceError;
+
+static SERVICE: Service = Service {
+    name: "ssm",
+    host: "ssm",
+    signing: "ssm",
+    id: "SSM",
+    json: "1.1",
+    target: "AmazonSSM",
+};
 
 /// Reads parameters.
 #[async_trait]
@@ -29,10 +39,10 @@ impl std::fmt::Debug for Parameter {
     }
 }
 
-/// Parameters through the AWS SDK.
+/// Parameters of Systems Manager.
 #[derive(Clone, Debug)]
 pub struct SdkParameters {
-    client: Client,
+    api: Api,
 }
 
 impl SdkParameters {
@@ -40,7 +50,7 @@ impl SdkParameters {
     #[must_use]
     pub fn new(config: &aws_types::SdkConfig) -> Self {
         Self {
-            client: Client::new(config),
+            api: Api::new(&SERVICE, config),
         }
     }
 }
@@ -48,31 +58,24 @@ impl SdkParameters {
 #[async_trait]
 impl Parameters for SdkParameters {
     async fn parameter(&self, name: &str) -> Result<Option<Parameter>, ServiceError> {
-        const OPERATION: &str = "GetParameter";
-        let answer = self
-            .client
-            .get_parameter()
-            .name(name)
-            .with_decryption(true)
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => Ok(answer.parameter.and_then(|x| {
-                Some(Parameter {
-                    version: x.version,
-                    value: x.value?,
-                })
-            })),
-            Err(error) => {
-                let error = ServiceError::from_sdk("ssm", OPERATION, error);
-                if error.is_code("ParameterNotFound") {
-                    Ok(None)
-                } else {
-                    Err(error)
-                }
-            }
+        let input = json!({"Name": name, "WithDecryption": true});
+        match self.api.json("GetParameter", &input).await {
+            Ok(answer) => Ok(parameter(&answer)),
+            Err(failed) if failed.error.is_code("ParameterNotFound") => Ok(None),
+            Err(failed) => Err(failed.into()),
         }
     }
+}
+
+fn parameter(answer: &Value) -> Option<Parameter> {
+    let found = answer.get("Parameter")?;
+    Some(Parameter {
+        value: found.get("Value")?.as_str()?.to_owned(),
+        version: found
+            .get("Version")
+            .and_then(Value::as_i64)
+            .unwrap_or_default(),
+    })
 }
 
 /// Parameters in memory.
