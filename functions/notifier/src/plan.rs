@@ -44,15 +44,18 @@ impl std::fmt::Display for Silence {
 
 /// Decides who is told.
 ///
-/// A decision about tags is told only where a violated rule asks for `notify`; everything else
-/// that happened is always told, to the channels that the policy's routes name.
+/// A decision about tags is told only where a violated rule asks for `notify`; a failure, and
+/// everything else that happened, is always told, to the channels that the policy's routes name.
 #[must_use]
 pub fn plan(event: &StewardEvent, policy: &Policy) -> Plan {
     let silent = |reason| Plan {
         silent: Some(reason),
         deliveries: Vec::new(),
     };
-    if !event.violations.is_empty() && !event.actions.iter().any(|report| report.action == "notify")
+    // A failure is always told.
+    if !event.has_failed_actions()
+        && !event.violations.is_empty()
+        && !event.actions.iter().any(|report| report.action == "notify")
     {
         return silent(Silence::NotAskedFor);
     }

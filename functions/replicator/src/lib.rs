@@ -68,14 +68,15 @@ impl Handler for Replicator {
         failure: &Failure,
         context: &RecordContext,
     ) {
-        // Each target told of its own failure on the last attempt; what is left are failures before
-        // any target was tried, and those are told by the dead-letter queue's alarm.
-        tracing::debug!(
-            event_id = incoming.map(Incoming::id),
-            error_type = failure.error_type(),
-            attempts = context.receive_count,
-            "gave up"
-        );
+        // Each target tells of its own failure on the last attempt. What ends a run from outside
+        // leaves no time for that, so it is told here.
+        if !matches!(failure.error_type(), "deadline" | "panic") {
+            return;
+        }
+        let Some(incoming) = incoming else { return };
+        if let Err(untold) = self.tell_unfinished(incoming, failure, context).await {
+            tracing::error!(error = untold.chain(), "the failure could not be told");
+        }
     }
 
     async fn warm(&self) {
@@ -152,7 +153,8 @@ impl Replicator {
             digest: push.digest.clone(),
         };
         let hint = plan(&facts, policy);
-        if hint.copies.is_empty() {
+        // Without a digest in the event the hint knows nothing yet.
+        if hint.copies.is_empty() && hint.skipped != Some(Skip::Gone) {
             // Nothing that the registry could say would change this: spare it the question.
             tally.skipped = hint.skipped.as_ref().map(Skip::to_string);
             return Ok(());
@@ -184,6 +186,41 @@ impl Replicator {
                     .put(&[report::observed(incoming, &facts, copy)])
                     .await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Tells of every copy that a run which was cut off did not finish.
+    async fn tell_unfinished(
+        &self,
+        incoming: &Incoming,
+        failure: &Failure,
+        context: &RecordContext,
+    ) -> Result<(), Failure> {
+        let Some(push) = push(incoming) else {
+            return Ok(());
+        };
+        let Some(tag) = &push.tag else {
+            return Ok(());
+        };
+        let policy = self.policy.current().await?;
+        let facts = Facts {
+            account: incoming.envelope.account.clone(),
+            region: incoming.envelope.region.clone(),
+            repository: push.repository.clone(),
+            tag: tag.clone(),
+            digest: push.digest.clone(),
+        };
+        let plan = plan(&facts, &policy);
+        for copy in plan.copies.iter().filter(|copy| copy.mode.acts()) {
+            let target = story::Target {
+                replicator: self,
+                incoming,
+                facts: &facts,
+                copy,
+                context,
+            };
+            target.unfinished(failure).await?;
         }
         Ok(())
     }

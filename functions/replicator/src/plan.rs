@@ -1,7 +1,7 @@
 //! Which copies a pushed image calls for: a pure decision.
 
 use serde::{Deserialize, Serialize};
-use steward_core::decision::{RuleOutcome, Skip, is_guard_tag};
+use steward_core::decision::{RuleOutcome, Skip, skip};
 use steward_core::event::incoming::ImageAction;
 use steward_core::policy::{Policy, ReplicationRule};
 use steward_core::{
@@ -84,7 +84,7 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
         repository: facts.repository.clone(),
         tag: facts.tag.clone(),
         digest: facts.digest.clone(),
-        skipped: skip(facts, policy),
+        skipped: skip(policy, &facts.repository, &facts.tag, facts.digest.as_ref()),
         rules: Vec::new(),
         copies: Vec::new(),
     };
@@ -139,32 +139,6 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
         plan.rules.push(outcome);
     }
     plan
-}
-
-fn skip(facts: &Facts, policy: &Policy) -> Option<Skip> {
-    let repository = &facts.repository;
-    if policy.is_quarantine(repository) {
-        return Some(Skip::Quarantine {
-            repository: repository.clone(),
-        });
-    }
-    if !policy.in_scope(repository) {
-        return Some(Skip::OutOfScope {
-            repository: repository.clone(),
-        });
-    }
-    if policy.ignores_tag(&facts.tag) {
-        return Some(Skip::IgnoredTag {
-            tag: facts.tag.clone(),
-        });
-    }
-    match &facts.digest {
-        None => Some(Skip::Gone),
-        Some(digest) if is_guard_tag(&facts.tag, digest) => Some(Skip::GuardTag {
-            tag: facts.tag.clone(),
-        }),
-        Some(_) => None,
-    }
 }
 
 fn selects(rule: &ReplicationRule, tag: &Tag) -> (bool, String) {

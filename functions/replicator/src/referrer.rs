@@ -42,7 +42,10 @@ impl Replicator {
             return Ok(if tags.is_empty() {
                 Err(Skip::Untagged)
             } else {
-                Ok(tags.into_iter().filter(|tag| named_subject(tag).is_none()).collect())
+                Ok(tags
+                    .into_iter()
+                    .filter(|tag| named_subject(tag).is_none())
+                    .collect())
             });
         }
         let Some(mut digest) = push.digest.clone() else {

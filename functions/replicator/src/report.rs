@@ -106,7 +106,6 @@ pub(crate) fn failed(target: &Target<'_>, failure: &Failure, is_final: bool) -> 
         incoming,
         facts,
         copy,
-        context,
         ..
     } = target;
     let (what, remedy) = if is_final {
@@ -126,7 +125,8 @@ pub(crate) fn failed(target: &Target<'_>, failure: &Failure, is_final: bool) -> 
         .error_type(failure.error_type())
         .remedy(remedy);
     let state = if is_final {
-        format!("final/{}", context.message_id)
+        // A duplicate of the event that fails as well tells nothing new.
+        format!("final/{}/{}", incoming.id(), failure.error_type())
     } else {
         "failing".to_owned()
     };

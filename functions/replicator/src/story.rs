@@ -63,6 +63,18 @@ impl Target<'_> {
         Ok(())
     }
 
+    /// Tells that the copy was not finished and is not tried again, unless it was made before.
+    pub(crate) async fn unfinished(&self, failure: &Failure) -> Result<(), Failure> {
+        let before = self.remembered().await;
+        if before.as_ref().is_some_and(|state| status(state) == "done") {
+            return Ok(());
+        }
+        let event = report::failed(self, failure, true);
+        self.replicator.events.put(&[event]).await?;
+        self.remember("failing").await;
+        Ok(())
+    }
+
     /// Whether the queue has delivered this event before: the copy may be that try's.
     fn was_delivered_before(&self) -> bool {
         self.context.receive_count > 1

@@ -345,7 +345,10 @@ async fn an_untagged_referrer_brings_its_image_up_to_date() {
     *world.copier.calls.lock().unwrap() = 0;
     let tag = format!("sha256-{}.sig", image.hex());
     let signature = world.push("prod/app", Some(&tag), "{\"cosign\":1}");
-    world.deliver(&event("prod/app", Some(&tag), &signature), 1, false).await.unwrap();
+    world
+        .deliver(&event("prod/app", Some(&tag), &signature), 1, false)
+        .await
+        .unwrap();
     assert_eq!(*world.copier.calls.lock().unwrap(), 2);
 
     let child = world.push("prod/app", None, "{\"child\":1}");

@@ -72,8 +72,13 @@ impl Handler for TagGuard {
         let facts = self.facts(&push.repository, tag).await?;
         let plan = plan(&facts, &policy);
         tracing::info!(plan = %as_json(&plan), "decided about {}:{tag}", push.repository);
-        if facts.image.is_none() {
-            return self.report_what_was_begun(incoming, push, tag).await;
+        let now = facts.image.as_ref().map(|image| &image.digest);
+        if now.is_none() || now != push.digest.as_ref() {
+            // An earlier run may have taken this event's image away without coming to tell.
+            let told = self.tell_what_was_begun(incoming, push, tag).await?;
+            if now.is_none() {
+                return Ok(Outcome::new(if told { "reported_late" } else { "gone" }));
+            }
         }
         if let Some(skip) = plan.skipped {
             return Ok(Outcome::new("skipped").detail(skip.to_string()));
@@ -204,26 +209,27 @@ impl TagGuard {
         }
     }
 
-    /// The tag is gone: if it was this function that removed it and then died, tells what it did.
-    async fn report_what_was_begun(
+    /// If this function took the tag from the event's image and then died, tells what it did. Says
+    /// whether there was anything to tell.
+    async fn tell_what_was_begun(
         &self,
         incoming: &Incoming,
         push: &ImageAction,
         tag: &Tag,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<bool, Failure> {
         let Some(digest) = &push.digest else {
-            return Ok(Outcome::new("gone"));
+            return Ok(false);
         };
         let key = report_key(incoming, &push.repository, tag, digest);
         let Some(kept) = self.state.get(&key).await? else {
-            return Ok(Outcome::new("gone"));
+            return Ok(false);
         };
         match report::read(&kept) {
             Some(event) => self.events.put(&[event]).await?,
             None => tracing::warn!(key, "the kept report cannot be read; it is dropped"),
         }
         self.state.delete(&key).await?;
-        Ok(Outcome::new("reported_late"))
+        Ok(true)
     }
 }
 
@@ -245,6 +251,20 @@ impl Kept<'_> {
         EcrHost::new(account.clone(), region.clone())
             .registry_host()
             .map_err(|error| Failure::permanent("invalid_registry", error.to_string()))
+    }
+
+    /// Takes it back: the tag was left alone.
+    pub(crate) async fn drop(&self) -> Result<(), Failure> {
+        let Self {
+            guard,
+            incoming,
+            plan,
+            digest,
+            ..
+        } = self;
+        let key = report_key(incoming, &plan.repository, &plan.tag, digest);
+        guard.state.delete(&key).await?;
+        Ok(())
     }
 
     /// Keeps it.

@@ -1,7 +1,7 @@
 //! What to do about one tag: a pure decision.
 
 use serde::{Deserialize, Serialize};
-use steward_core::decision::{RuleOutcome, Skip, guard_tag, is_guard_tag};
+use steward_core::decision::{RuleOutcome, Skip, guard_tag, skip};
 use steward_core::event::incoming::ImageAction;
 use steward_core::event::outgoing::Violation;
 use steward_core::policy::{ActionKind, Policy, TagRule, Verdict};
@@ -143,12 +143,10 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
         mode: Mode::Observe,
         actions: Vec::new(),
     };
-    let image = match eligible(facts, policy) {
-        Ok(image) => image,
-        Err(skip) => {
-            plan.skipped = Some(skip);
-            return plan;
-        }
+    let digest = facts.image.as_ref().map(|image| &image.digest);
+    plan.skipped = skip(policy, &facts.repository, &facts.tag, digest);
+    let Some(image) = facts.image.as_ref().filter(|_| plan.skipped.is_none()) else {
+        return plan;
     };
 
     let mut wanted: Vec<(ActionKind, Mode)> = Vec::new();
@@ -176,33 +174,6 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
     }
     plan.actions = actions(&wanted, facts, image, policy);
     plan
-}
-
-/// The image, where the policy looks at it at all.
-fn eligible<'f>(facts: &'f Facts, policy: &Policy) -> Result<&'f TaggedImage, Skip> {
-    let repository = &facts.repository;
-    if policy.is_quarantine(repository) {
-        return Err(Skip::Quarantine {
-            repository: repository.clone(),
-        });
-    }
-    if !policy.in_scope(repository) {
-        return Err(Skip::OutOfScope {
-            repository: repository.clone(),
-        });
-    }
-    if policy.ignores_tag(&facts.tag) {
-        return Err(Skip::IgnoredTag {
-            tag: facts.tag.clone(),
-        });
-    }
-    let image = facts.image.as_ref().ok_or(Skip::Gone)?;
-    if is_guard_tag(&facts.tag, &image.digest) {
-        return Err(Skip::GuardTag {
-            tag: facts.tag.clone(),
-        });
-    }
-    Ok(image)
 }
 
 fn judge(rule: &TagRule, mode: Mode, tag: &Tag) -> (RuleOutcome, Option<Violation>) {

@@ -50,9 +50,18 @@ impl TagGuard {
             ));
         };
         let registry = kept.registry()?;
-        self.mover
+        let copied = self
+            .mover
             .copy(&registry, &plan.repository, digest, to, own)
-            .await?;
+            .await;
+        if let Err(failure) = copied {
+            // Another delivery of the same push may have finished meanwhile.
+            return if self.still_means(plan, digest).await? {
+                Err(failure)
+            } else {
+                Ok(Applied::TagMoved)
+            };
+        }
         let by_digest = Reference::Digest(digest.clone());
         let Some(manifest) = self.ecr.get_manifest(to, &by_digest).await? else {
             return Err(Failure::transient(

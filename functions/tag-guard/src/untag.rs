@@ -1,6 +1,6 @@
 //! Takes a tag away and keeps its image.
 
-use steward_aws::ecr::{Manifest, PutTag};
+use steward_aws::ecr::{Manifest, PutTag, RemoveTag};
 use steward_core::decision::guard_tag;
 use steward_core::{Digest, Reference, RepositoryName, Tag};
 use steward_runtime::Failure;
@@ -57,17 +57,48 @@ impl TagGuard {
         digest: &Digest,
         kept: &Kept<'_>,
     ) -> Result<bool, Failure> {
+        // Kept before the look, so that hardly anything lies between the look and the removal.
+        kept.keep().await?;
+        if !self.still_means(plan, digest).await? {
+            kept.drop().await?;
+            return Ok(false);
+        }
+        match self.ecr.remove_tag(&plan.repository, &plan.tag).await? {
+            RemoveTag::Removed {
+                digest: Some(removed),
+            } if removed != *digest => {
+                kept.drop().await?;
+                self.put_back(plan, &removed).await?;
+                Ok(false)
+            }
+            RemoveTag::Removed { .. } | RemoveTag::NotThere => Ok(true),
+        }
+    }
+
+    /// Whether the plan's tag is there and means the image that was decided about.
+    pub(crate) async fn still_means(&self, plan: &Plan, digest: &Digest) -> Result<bool, Failure> {
         let reference = Reference::Tag(plan.tag.clone());
         let now = self
             .ecr
             .describe_image(&plan.repository, &reference)
             .await?;
-        if now.as_ref().is_none_or(|image| image.digest != *digest) {
-            return Ok(false);
-        }
-        kept.keep().await?;
-        self.ecr.remove_tag(&plan.repository, &plan.tag).await?;
-        Ok(true)
+        Ok(now.is_some_and(|image| image.digest == *digest))
+    }
+
+    /// The tag moved to another image at the very last moment, and that one lost it: gives it back.
+    async fn put_back(&self, plan: &Plan, removed: &Digest) -> Result<(), Failure> {
+        let by_digest = Reference::Digest(removed.clone());
+        let Some(manifest) = self.ecr.get_manifest(&plan.repository, &by_digest).await? else {
+            return Err(Failure::permanent(
+                "tag_moved_while_removed",
+                format!(
+                    "{}:{} was moved to {removed} while it was removed, and ECR deleted that image \
+                     with its last tag; push it again",
+                    plan.repository, plan.tag
+                ),
+            ));
+        };
+        self.put_guard(&plan.repository, &manifest, &plan.tag).await
     }
 
     pub(crate) async fn put_guard(

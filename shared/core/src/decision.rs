@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::Policy;
 use crate::{Digest, Mode, NameError, RepositoryName, Tag};
 
 /// How one rule of the policy looked at one image.
@@ -61,6 +62,35 @@ impl std::fmt::Display for Skip {
             Self::Gone => f.write_str("the image or its tag is no longer there"),
             Self::Untagged => f.write_str("the image has no tag and refers to no other image"),
         }
+    }
+}
+
+/// Why the policy does not look at an image at all, if so. `digest` is what the tag points to now;
+/// `None` says that the tag is gone, which is the last reason given.
+#[must_use]
+pub fn skip(
+    policy: &Policy,
+    repository: &RepositoryName,
+    tag: &Tag,
+    digest: Option<&Digest>,
+) -> Option<Skip> {
+    if policy.is_quarantine(repository) {
+        return Some(Skip::Quarantine {
+            repository: repository.clone(),
+        });
+    }
+    if !policy.in_scope(repository) {
+        return Some(Skip::OutOfScope {
+            repository: repository.clone(),
+        });
+    }
+    if policy.ignores_tag(tag) {
+        return Some(Skip::IgnoredTag { tag: tag.clone() });
+    }
+    match digest {
+        None => Some(Skip::Gone),
+        Some(digest) if is_guard_tag(tag, digest) => Some(Skip::GuardTag { tag: tag.clone() }),
+        Some(_) => None,
     }
 }
 

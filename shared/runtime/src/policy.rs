@@ -170,7 +170,8 @@ impl PolicyStore {
     /// When none can be read, and none that was read before is good.
     pub async fn current(&self) -> Result<Arc<Policy>, PolicyUnavailable> {
         let mut state = self.state.lock().await;
-        let due = state.looked.is_none_or(|x| x.elapsed() >= self.refresh);
+        // `looked` alone does not tell: a look that was cut off by a deadline found nothing.
+        let due = state.good.is_none() || state.looked.is_none_or(|x| x.elapsed() >= self.refresh);
         let read_error = if due {
             self.look(&mut state).await
         } else {

@@ -76,7 +76,7 @@ pub fn render(story: &Story<'_>) -> Value {
         plain(story.id),
         plain(&event.cause)
     );
-    blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": origin }] }));
+    blocks.push(json!({ "type": "context", "elements": [mrkdwn(&origin)] }));
     json!({ "text": escape(&story.title()), "blocks": blocks })
 }
 
@@ -89,11 +89,17 @@ fn push_list(blocks: &mut Vec<Value>, title: &str, lines: Vec<String>) {
 }
 
 fn section(markup: &str) -> Value {
-    json!({ "type": "section", "text": { "type": "mrkdwn", "text": cut_markup(markup, 3000) } })
+    json!({ "type": "section", "text": mrkdwn(&cut_markup(markup, 3000)) })
 }
 
 fn field(name: &str, markup: &str) -> Value {
-    json!({ "type": "mrkdwn", "text": cut_markup(&format!("*{name}*\n{markup}"), 2000) })
+    mrkdwn(&cut_markup(&format!("*{name}*\n{markup}"), 2000))
+}
+
+/// Markup that Slack takes as it is: without `verbatim` it would make links of addresses and
+/// mentions of names that stand in somebody else's text.
+fn mrkdwn(markup: &str) -> Value {
+    json!({ "type": "mrkdwn", "text": markup, "verbatim": true })
 }
 
 /// Cuts markup without leaving half an escape (`&am`) at the end.

@@ -102,6 +102,7 @@ fn markup(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
             if object.get("type").and_then(Value::as_str) == Some("mrkdwn") {
+                assert_eq!(object.get("verbatim"), Some(&Value::Bool(true)));
                 found.extend(
                     object
                         .get("text")

@@ -40,7 +40,7 @@ impl Copier for RegistryCopier {
             .client(&access)?
             .repository(&job.to.registry, &job.to.repository)?;
         let request = CopyRequest {
-            from: from.into(),
+            from: from.clone().into(),
             reference: Reference::Digest(job.digest.clone()),
             to: to.into(),
             tag: job.to.tag.clone(),
@@ -54,9 +54,31 @@ impl Copier for RegistryCopier {
             availability: self.access.availability(&access),
             ..CopyOptions::default()
         };
-        match copy(&request, &options).await? {
-            Outcome::Done(report) => Ok(Copied::Done(report)),
-            Outcome::SourceMoved { .. } => Ok(Copied::SourceMoved),
+        let tag = Reference::Tag(job.facts.tag.clone());
+        match copy(&request, &options).await {
+            Ok(Outcome::SourceMoved { .. }) => Ok(Copied::SourceMoved),
+            Ok(Outcome::Done(report)) if report.unchanged => Ok(Copied::Done(report)),
+            Ok(Outcome::Done(report)) => {
+                // While the target's tag was written, a newer image's copy may have been written
+                // over: then this one has to look again.
+                match from.find(&tag).await? {
+                    Some(now) if now.digest != *job.digest => Err(Failure::transient(
+                        "source_moved",
+                        "the tag moved while its image was copied; the copy is made again",
+                    )),
+                    _ => Ok(Copied::Done(report)),
+                }
+            }
+            // Gone from the source: quarantined or deleted meanwhile, which is no failure.
+            Err(error) if error.is_source_missing() => {
+                let now = from.find(&tag).await?;
+                if now.is_some_and(|now| now.digest == *job.digest) {
+                    Err(error.into())
+                } else {
+                    Ok(Copied::SourceMoved)
+                }
+            }
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -97,7 +97,7 @@ impl Batches {
         };
         let (incoming, failure) = match incoming {
             Ok(incoming) => {
-                if deadline.remaining() < MIN_TIME {
+                if deadline.remaining() < MIN_TIME && !context.last_attempt {
                     return self.postpone(&message).await;
                 }
                 match attempt(&*self.handler, &incoming, &context).await {
@@ -123,8 +123,9 @@ impl Batches {
         .await
     }
 
-    /// Sends a record that there is no time for back, to be delivered again at once. Its attempt was
-    /// not used, so it is never given up here.
+    /// Sends a record that there is no time for back, to be delivered again at once. SQS counts the
+    /// delivery all the same, so the last one is tried in whatever time is left: SQS would move the
+    /// record to the dead letters without a word about why.
     async fn postpone(&self, message: &Message) -> Ended {
         tracing::warn!("no time left for this record; it goes back to the queue");
         self.hide(message, Duration::ZERO).await;
