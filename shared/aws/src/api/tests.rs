@@ -71,15 +71,32 @@ async fn a_call_is_signed_and_says_what_it_is() {
 #[cfg(feature = "s3")]
 #[tokio::test]
 async fn an_object_is_asked_for_with_the_payload_hash() {
+    static S3: Service = Service {
+        name: "s3",
+        host: "s3",
+        signing: "s3",
+        id: "S3",
+        json: "",
+        target: "",
+    };
     let client = replay(&[(200, "x")]);
-    let answer = patient(&config(&client))
-        .get_object("bucket", "a b", None, 1)
+    let answer = Api::new(&S3, &config(&client))
+        .get_object("bucket", "a b", Some("\"e1\""), 1)
         .await
         .unwrap();
     assert_eq!(answer.body.as_deref(), Some(b"x".as_slice()));
     let sent = client.asked().remove(0);
-    assert!(sent.uri.ends_with("/a%20b"), "{}", sent.uri);
-    assert_eq!(sent.header("if-none-match"), None);
+    assert_eq!(sent.uri, "https://bucket.s3.eu-west-1.amazonaws.com/a%20b");
+    // The hash of nothing.
+    assert_eq!(
+        sent.header("x-amz-content-sha256"),
+        Some("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+    );
+    let signature = sent.header("authorization").unwrap();
+    assert!(
+        signature.contains("SignedHeaders=host;if-none-match;x-amz-content-sha256;x-amz-date,"),
+        "{signature}"
+    );
 }
 
 #[tokio::test]
