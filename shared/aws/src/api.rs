@@ -1,8 +1,8 @@
 //! The few calls that need no SDK of their own.
 //!
-//! The SDK's crate for a service carries every operation, with its endpoint rules, builders and types;
-//! six of them were a third of each function and most of its compile time, for ten operations in all.
-//! This client makes those with what the SDK has anyway: its signer, its credentials, its
+//! The SDK's crate for a service carries every operation, with its endpoint rules, builders and types.
+//! Six of them took much of each function's size and compile time, for nine operations in all. This
+//! client makes those with what the SDK has anyway: its signer, its credentials, its
 //! configuration, and the HTTP client that the configuration holds.
 //!
 //! What it does not do: dual-stack endpoints, account-based DynamoDB endpoints, clock-skew correction,
