@@ -1,8 +1,6 @@
 //! `cargo xtask package`: the functions' zip files.
 
-use std::path::Path;
-
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use steward_testkit::cloud::package::{self, FUNCTIONS, Zip};
 use steward_testkit::cloud::{command, paths};
 
@@ -16,7 +14,7 @@ const LARGEST: u64 = 4 << 20;
 pub(crate) fn run(options: &PackageOptions) -> anyhow::Result<()> {
     let zips = match options.arch.as_deref() {
         Some(arch) => cross(arch)?,
-        None => package::functions(&|line| term::step(line))?,
+        None => package::for_template(&|line| term::step(line))?,
     };
     report(&zips)
 }
@@ -69,25 +67,10 @@ fn cross(arch: &str) -> anyhow::Result<Vec<Zip>> {
     FUNCTIONS
         .iter()
         .map(|function| {
-            // The place that the template names, so that `aws cloudformation package` finds it.
-            let zip = paths::target()
-                .join("lambda")
-                .join(format!("{function}.zip"));
-            pack(function, &folder.join(function).join("bootstrap"), &zip)
+            let program = folder.join(function).join("bootstrap");
+            Ok(package::pack_for_template(function, &program)?)
         })
         .collect()
-}
-
-fn pack(function: &'static str, program: &Path, zip: &Path) -> anyhow::Result<Zip> {
-    package::pack(program, zip)?;
-    let size = std::fs::metadata(zip)
-        .with_context(|| format!("cannot read {}", zip.display()))?
-        .len();
-    Ok(Zip {
-        function,
-        path: zip.to_owned(),
-        size,
-    })
 }
 
 fn target(arch: &str) -> &'static str {

@@ -25,11 +25,60 @@ pub struct Zip {
     pub size: u64,
 }
 
-/// Builds the functions for this machine with the profile `lambda` and packs those that changed.
+/// Builds the functions for this machine with the profile `lambda` and packs those that changed,
+/// for the local cloud. They have a place of their own, because the one that the template names may
+/// hold packages for another processor.
 ///
 /// # Errors
 /// When cargo fails (its own messages are on standard error) or a file cannot be written.
 pub fn functions(progress: &dyn Fn(&str)) -> Result<Vec<Zip>, CloudError> {
+    let programs = build(progress)?;
+    let folder = programs.join("local");
+    fs::create_dir_all(&folder).map_err(|source| CloudError::File {
+        what: "cannot create",
+        path: folder.clone(),
+        source,
+    })?;
+    FUNCTIONS
+        .iter()
+        .map(|function| {
+            let path = folder.join(format!("{function}.zip"));
+            let program = programs.join(function);
+            if !is_fresh(&path, &program) {
+                pack(&program, &path)?;
+            }
+            zip(function, path)
+        })
+        .collect()
+}
+
+/// Builds the functions for this machine and packs them at the place that the template names.
+///
+/// # Errors
+/// As [`functions`].
+pub fn for_template(progress: &dyn Fn(&str)) -> Result<Vec<Zip>, CloudError> {
+    let programs = build(progress)?;
+    FUNCTIONS
+        .iter()
+        .map(|function| pack_for_template(function, &programs.join(function)))
+        .collect()
+}
+
+/// Packs a function's program at the place that the template names, whatever is there: it may be for
+/// another processor.
+///
+/// # Errors
+/// As [`pack`].
+pub fn pack_for_template(function: &'static str, program: &Path) -> Result<Zip, CloudError> {
+    let path = paths::target()
+        .join("lambda")
+        .join(format!("{function}.zip"));
+    pack(program, &path)?;
+    zip(function, path)
+}
+
+/// Gives back the folder with the programs.
+fn build(progress: &dyn Fn(&str)) -> Result<PathBuf, CloudError> {
     progress("building the functions");
     let mut cargo = command::cargo();
     cargo
@@ -51,29 +100,22 @@ pub fn functions(progress: &dyn Fn(&str)) -> Result<Vec<Zip>, CloudError> {
             output: String::new(),
         });
     }
-    let folder = paths::target().join("lambda");
-    FUNCTIONS
-        .iter()
-        .map(|function| {
-            let path = folder.join(format!("{function}.zip"));
-            let program = folder.join(function);
-            if !is_fresh(&path, &program) {
-                pack(&program, &path)?;
-            }
-            let size = fs::metadata(&path)
-                .map_err(|source| CloudError::File {
-                    what: "cannot read",
-                    path: path.clone(),
-                    source,
-                })?
-                .len();
-            Ok(Zip {
-                function,
-                path,
-                size,
-            })
-        })
-        .collect()
+    Ok(paths::target().join("lambda"))
+}
+
+fn zip(function: &'static str, path: PathBuf) -> Result<Zip, CloudError> {
+    match fs::metadata(&path) {
+        Ok(found) => Ok(Zip {
+            function,
+            path,
+            size: found.len(),
+        }),
+        Err(source) => Err(CloudError::File {
+            what: "cannot read",
+            path,
+            source,
+        }),
+    }
 }
 
 /// Whether the zip was made after the program. Cargo touches a program only when it builds it.
