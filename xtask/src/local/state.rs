@@ -4,10 +4,17 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use steward_testkit::cloud::{Facts, paths};
+
+/// How long the lock of a process that only looks, or the number of one that begins, is waited for.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// The time between two looks.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Where the state of the local cloud is kept.
 #[derive(Clone, Debug)]
@@ -17,7 +24,7 @@ pub(crate) struct Place(PathBuf);
 #[derive(Debug)]
 pub(crate) struct Held {
     place: Place,
-    _lock: File,
+    lock: File,
 }
 
 /// A local cloud that another process runs.
@@ -86,12 +93,19 @@ impl Place {
     /// `None` when another process has it.
     pub(crate) fn hold(&self) -> anyhow::Result<Option<Held>> {
         let mut lock = self.open()?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => {
-                return Err(error)
-                    .with_context(|| format!("cannot lock {}", self.lock_file().display()));
+        let deadline = Instant::now() + GLANCE;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                // Who only looks whether one runs has the lock for a moment as well.
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(AGAIN);
+                }
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => {
+                    return Err(error)
+                        .with_context(|| format!("cannot lock {}", self.lock_file().display()));
+                }
             }
         }
         let _ = fs::remove_file(self.ready_file());
@@ -101,7 +115,7 @@ impl Place {
             .with_context(|| format!("cannot write {}", self.lock_file().display()))?;
         Ok(Some(Held {
             place: self.clone(),
-            _lock: lock,
+            lock,
         }))
     }
 
@@ -110,17 +124,26 @@ impl Place {
         if !self.lock_file().exists() {
             return Ok(None);
         }
-        let mut lock = self.open()?;
-        if lock.try_lock_shared().is_ok() {
-            // Nobody runs it; what is there was left by a process that was killed.
-            let _ = fs::remove_file(self.ready_file());
-            return Ok(None);
-        }
-        let mut text = String::new();
-        lock.read_to_string(&mut text)
-            .with_context(|| format!("cannot read {}", self.lock_file().display()))?;
-        let Ok(pid) = text.trim().parse() else {
-            bail!("{} names no process", self.lock_file().display());
+        let deadline = Instant::now() + GLANCE;
+        let pid = loop {
+            let mut lock = self.open()?;
+            if lock.try_lock_shared().is_ok() {
+                // Nobody runs it; what is there was left by a process that was killed.
+                let _ = fs::remove_file(self.ready_file());
+                let _ = lock.set_len(0);
+                return Ok(None);
+            }
+            let mut text = String::new();
+            lock.read_to_string(&mut text)
+                .with_context(|| format!("cannot read {}", self.lock_file().display()))?;
+            if let Ok(pid) = text.trim().parse() {
+                break pid;
+            }
+            // The number is written after the lock is taken.
+            if Instant::now() >= deadline {
+                bail!("{} names no process", self.lock_file().display());
+            }
+            std::thread::sleep(AGAIN);
         };
         let ready = fs::read(self.ready_file())
             .ok()
@@ -166,6 +189,8 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         let _ = fs::remove_file(self.place.ready_file());
+        // The number may be another process's one day.
+        let _ = self.lock.set_len(0);
     }
 }
 
@@ -205,6 +230,36 @@ mod tests {
         drop(held);
         assert!(place.running().unwrap().is_none());
         assert!(place.facts().unwrap_err().to_string().contains("local up"));
+    }
+
+    #[test]
+    fn who_only_looks_stops_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::at(folder.path());
+        let looking = place.open().unwrap();
+        looking.try_lock_shared().unwrap();
+        let held = std::thread::scope(|scope| {
+            let holding = scope.spawn(|| place.hold().unwrap());
+            std::thread::sleep(AGAIN);
+            drop(looking);
+            holding.join().unwrap()
+        });
+        assert!(held.is_some());
+    }
+
+    #[test]
+    fn a_number_that_is_not_yet_written_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::at(folder.path());
+        let mut beginning = place.open().unwrap();
+        beginning.try_lock().unwrap();
+        let running = std::thread::scope(|scope| {
+            let looking = scope.spawn(|| place.running().unwrap());
+            std::thread::sleep(AGAIN);
+            write!(beginning, "12").unwrap();
+            looking.join().unwrap()
+        });
+        assert!(matches!(running, Some(Running::Busy { pid: 12 })));
     }
 
     #[test]
