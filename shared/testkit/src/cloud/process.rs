@@ -25,7 +25,7 @@ trap '' TERM INT HUP
 cat <&3 >/dev/null
 kill -TERM 0
 n=0
-while [ ! -e "$status" ] && [ "$n" -lt 30 ]; do sleep 0.1; n=$((n + 1)); done
+while [ ! -e "$status" ] && [ -d "${status%/*}" ] && [ "$n" -lt 30 ]; do sleep 0.1; n=$((n + 1)); done
 [ -n "$scratch" ] && rm -rf "$scratch"
 kill -KILL 0
 "#;
