@@ -17,8 +17,12 @@ use crate::term;
 pub(crate) fn run(options: &DemoOptions) -> anyhow::Result<()> {
     let begin = Instant::now();
     // So that `local event` and the others find the cloud of a demo that stays.
-    let held = if options.keep {
-        Place::here().hold()?
+    let place = Place::here();
+    let kept = if options.keep {
+        let Some(held) = place.hold()? else {
+            return Err(local::already(&place));
+        };
+        Some((held, local::Signals::take(false)?))
     } else {
         None
     };
@@ -38,12 +42,14 @@ pub(crate) fn run(options: &DemoOptions) -> anyhow::Result<()> {
     let holds = summary::print(&cloud, &told)?;
     summary::further(cloud.facts(), options.keep);
     term::say(format!("({} s altogether)", begin.elapsed().as_secs()));
-    if options.keep {
-        if let Some(held) = &held {
-            held.ready(cloud.facts())?;
-        }
-        local::wait_for_signal(false)?()?;
+    // The place is given up when everything has stopped.
+    let mut _until_the_end = None;
+    if let Some((held, signals)) = kept {
+        signals.started();
+        held.ready(cloud.facts())?;
+        signals.wait()?;
         term::step("stopping the local cloud");
+        _until_the_end = Some(held);
     }
     drop(cloud);
     anyhow::ensure!(holds, "not everything is as it should be; see the summary");

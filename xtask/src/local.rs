@@ -1,5 +1,6 @@
 //! `cargo xtask local …`: a local cloud for trying things out.
 
+mod children;
 mod detach;
 mod operate;
 mod show;
@@ -9,4 +10,4 @@ mod up;
 pub(crate) use operate::{down, event, policy, status};
 pub(crate) use show::addresses as show_addresses;
 pub(crate) use state::Place;
-pub(crate) use up::{up, wait_for_signal};
+pub(crate) use up::{Signals, already, up};

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::{Pid, getpgid};
 use serde_json::Value;
 use steward_core::policy::Policy;
 use steward_testkit::cloud::CloudClient;
@@ -24,16 +24,23 @@ const LARGEST_INPUT: u64 = 16 << 20;
 /// `cargo xtask local down`.
 pub(crate) fn down() -> anyhow::Result<()> {
     let place = Place::here();
-    let pid = match place.running()? {
+    let (pid, starting) = match place.running()? {
         None => {
             term::say("No local cloud is running.");
             return Ok(());
         }
-        Some(Running::Ready { pid, .. } | Running::Busy { pid }) => pid,
+        Some(Running::Ready { pid, .. }) => (pid, false),
+        Some(Running::Busy { pid }) => (pid, true),
     };
     // The lock tells that this process runs the local cloud, so the number cannot be another's.
-    kill(Pid::from_raw(pid), Signal::SIGTERM)
-        .with_context(|| format!("cannot stop process {pid}"))?;
+    let process = Pid::from_raw(pid);
+    if starting && getpgid(Some(process)) == Ok(process) {
+        // The builds and installations that it has started are in its group.
+        killpg(process, Signal::SIGTERM)
+    } else {
+        kill(process, Signal::SIGTERM)
+    }
+    .with_context(|| format!("cannot stop process {pid}"))?;
     let deadline = Instant::now() + PATIENCE;
     while place.running()?.is_some() {
         if Instant::now() >= deadline {
@@ -96,20 +103,34 @@ pub(crate) fn event(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `cargo xtask local policy`.
+/// `cargo xtask local policy`. A broken one is deployed too: what comes of it is worth a look.
 pub(crate) fn policy(file: &Path) -> anyhow::Result<()> {
     let facts = Place::here().facts()?;
     let text = read(file)?;
-    if let Err(mistakes) = Policy::parse(&text, &file.display().to_string()) {
-        term::note(mistakes.to_string());
-        term::note("the functions will go on with the policy that they have");
-    }
+    let mistakes = Policy::parse(&text, &file.display().to_string()).err();
     ask(CloudClient::new(&facts).set_policy(&text))??;
-    term::say(format!(
-        "the policy is replaced; the functions use it within {} s",
-        facts.policy_refresh
-    ));
+    if let Some(mistakes) = mistakes {
+        term::note(mistakes.to_string());
+        term::say(
+            "the broken policy is deployed; the functions report it and go on with the one that they \
+             have",
+        );
+    } else {
+        term::say(format!(
+            "the policy is replaced; the functions use it within {} s",
+            facts.policy_refresh
+        ));
+    }
     Ok(())
+}
+
+/// The text of a policy that can be used.
+pub(super) fn good_policy(file: &Path) -> anyhow::Result<String> {
+    let text = read(file)?;
+    if let Err(mistakes) = Policy::parse(&text, &file.display().to_string()) {
+        bail!("the policy cannot be used, so nothing is started:\n{mistakes}");
+    }
+    Ok(text)
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {

@@ -1,14 +1,24 @@
 //! `cargo xtask local up`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+
 use anyhow::{Context as _, bail};
 use steward_testkit::cloud::{LocalCloud, Options, PolicyText, Ports, Progress};
 
+use super::children;
+use super::operate::good_policy;
 use super::state::{Place, Running};
 use super::{detach, show};
 use crate::cli::UpOptions;
 use crate::term;
 
 pub(crate) fn up(options: &UpOptions) -> anyhow::Result<()> {
+    let policy = match &options.policy {
+        Some(file) => PolicyText::Text(good_policy(file)?),
+        None => PolicyText::Example,
+    };
     if options.detach {
         return detach::start(options);
     }
@@ -19,20 +29,18 @@ pub(crate) fn up(options: &UpOptions) -> anyhow::Result<()> {
     let Some(held) = place.hold()? else {
         return Err(already(&place));
     };
+    let signals = Signals::take(options.detached)?;
     let cloud = LocalCloud::start(Options {
         ports: Ports::Familiar,
-        policy: options
-            .policy
-            .clone()
-            .map_or(PolicyText::Example, PolicyText::File),
+        policy,
         log: options.log.clone(),
         progress: Progress::new(|line| term::step(line)),
         ..Options::default()
     })?;
-    let waiting = wait_for_signal(options.detached)?;
+    signals.started();
     held.ready(cloud.facts())?;
     announce(options.json, cloud.facts(), !options.detached)?;
-    waiting()?;
+    signals.wait()?;
     term::step("stopping the local cloud");
     drop(cloud);
     Ok(())
@@ -60,7 +68,7 @@ pub(super) fn announce(
 }
 
 /// Why no second one is started.
-pub(super) fn already(place: &Place) -> anyhow::Error {
+pub(crate) fn already(place: &Place) -> anyhow::Error {
     let pid = match place.running() {
         Ok(Some(Running::Ready { pid, .. } | Running::Busy { pid })) => pid.to_string(),
         Ok(None) => return anyhow::anyhow!("another local cloud just stopped; try again"),
@@ -72,22 +80,47 @@ pub(super) fn already(place: &Place) -> anyhow::Error {
     )
 }
 
-/// Takes over the signals that end this process, and gives back what waits for the first of them.
-/// With `detached`, the end of the terminal is none.
-pub(crate) fn wait_for_signal(
-    detached: bool,
-) -> anyhow::Result<impl FnOnce() -> anyhow::Result<()>> {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    signal(detached, move || {
-        let _ = sender.send(());
-    })?;
-    Ok(move || {
-        if receiver.recv().is_err() {
+/// The signals that end this process, taken over.
+pub(crate) struct Signals {
+    starting: Arc<AtomicBool>,
+    first: Receiver<()>,
+}
+
+impl Signals {
+    /// Takes them over. Until [`Signals::started`], the first of them ends what this process has
+    /// begun, builds and installations, and then the process; the servers end with it. With
+    /// `detached`, the end of the terminal is none.
+    pub(crate) fn take(detached: bool) -> anyhow::Result<Self> {
+        let starting = Arc::new(AtomicBool::new(true));
+        let (sender, first) = std::sync::mpsc::channel();
+        let still_starting = Arc::clone(&starting);
+        signal(detached, move || {
+            if still_starting.load(Ordering::SeqCst) {
+                term::note("stopped before the local cloud was ready");
+                children::end();
+                std::process::exit(INTERRUPTED);
+            }
+            let _ = sender.send(());
+        })?;
+        Ok(Self { starting, first })
+    }
+
+    /// From now on the first signal is what [`Signals::wait`] waits for.
+    pub(crate) fn started(&self) {
+        self.starting.store(false, Ordering::SeqCst);
+    }
+
+    /// Waits for the first signal.
+    pub(crate) fn wait(self) -> anyhow::Result<()> {
+        if self.first.recv().is_err() {
             bail!("nothing waits for signals any more");
         }
         Ok(())
-    })
+    }
 }
+
+/// The exit code of a program that was interrupted, as shells give it.
+const INTERRUPTED: i32 = 130;
 
 /// Calls `then` on the first signal that ends a program. With `detached`, the end of the terminal is
 /// not one of them.
