@@ -1,7 +1,8 @@
 //! The pushes of the demo.
 
 use anyhow::Context as _;
-use steward_testkit::cloud::{LocalCloud, paths};
+use steward_testkit::cloud::{ACCOUNT, LocalCloud, paths};
+use steward_testkit::gateway::{Action, Activity, Change};
 use steward_testkit::image::push;
 
 use super::images::{self, OnDisk};
@@ -19,8 +20,77 @@ pub(crate) struct Told {
     pub(crate) feature: String,
     /// Digest of the work in progress that was pushed while the policy only observes.
     pub(crate) observed: String,
-    /// How many messages there were before and after the release was pushed again.
-    pub(crate) again: (usize, usize),
+    /// What came of the push where no rule looks.
+    pub(crate) elsewhere: Effects,
+    /// What came of the release that was pushed again.
+    pub(crate) again: Effects,
+}
+
+/// What came of a push, beyond the push itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Effects {
+    /// How many messages went out.
+    pub(crate) messages: usize,
+    /// How many other tags or manifests changed in the registries behind the gateway.
+    pub(crate) changes: usize,
+}
+
+impl Effects {
+    /// Whether nothing came of it.
+    pub(crate) fn none(&self) -> bool {
+        self.messages == 0 && self.changes == 0
+    }
+}
+
+/// The state before a push, to see what comes of it.
+struct Before<'a> {
+    cloud: &'a LocalCloud,
+    messages: usize,
+    activities: usize,
+}
+
+impl<'a> Before<'a> {
+    fn now(cloud: &'a LocalCloud) -> Self {
+        Self {
+            cloud,
+            messages: cloud.inbox().map_or(0, |inbox| inbox.messages().len()),
+            activities: cloud.gateway().map_or(0, |gateway| gateway.log().len()),
+        }
+    }
+
+    /// What came of a push to this repository of the home account, and says so.
+    fn effects(self, repository: &str, nothing: &str) -> Effects {
+        let now = Self::now(self.cloud);
+        let log = self.cloud.gateway().map(|gateway| gateway.log());
+        let changes = log
+            .iter()
+            .flatten()
+            .skip(self.activities)
+            .filter(|activity| match activity {
+                Activity::Change(change) => !is_push(change, repository),
+                _ => false,
+            })
+            .count();
+        let effects = Effects {
+            messages: now.messages.saturating_sub(self.messages),
+            changes,
+        };
+        if effects.none() {
+            term::say(format!("  {nothing}"));
+        } else {
+            let Effects { messages, changes } = effects;
+            let text = format!("not as it should be: {changes} changes, {messages} messages");
+            term::say(format!("  {}", term::paint(Style::Bad, &text)));
+        }
+        effects
+    }
+}
+
+/// Whether the change is the push to this repository of the home account.
+fn is_push(change: &Change, repository: &str) -> bool {
+    change.action == Action::Push
+        && change.repository.as_str() == repository
+        && change.registry.host().starts_with(ACCOUNT)
 }
 
 /// Plays all of it.
@@ -33,7 +103,6 @@ pub(crate) fn play(cloud: &LocalCloud, pusher: &Pusher) -> anyhow::Result<Told> 
 async fn scenes(cloud: &LocalCloud, pusher: &Pusher) -> anyhow::Result<Told> {
     let registry = cloud.addresses().registry.as_str();
     let mut watch = Watch::new(cloud);
-    let messages = || cloud.inbox().map_or(0, |inbox| inbox.messages().len());
 
     let (release, sbom) = images::release()?;
     title("1. A release for two platforms", "prod/app:v1.2.3", pusher);
@@ -54,6 +123,7 @@ async fn scenes(cloud: &LocalCloud, pusher: &Pusher) -> anyhow::Result<Told> {
     pushed(pusher, &feature, registry, "prod/app:feature-x")?;
     settle(&mut watch).await?;
 
+    let before = Before::now(cloud);
     title(
         "4. The same where no rule looks",
         "sandbox/app:feature-x",
@@ -61,14 +131,13 @@ async fn scenes(cloud: &LocalCloud, pusher: &Pusher) -> anyhow::Result<Told> {
     );
     pushed(pusher, &feature, registry, "sandbox/app:feature-x")?;
     settle(&mut watch).await?;
-    term::say("  nothing happens and nobody is told");
+    let elsewhere = before.effects("sandbox/app", "nothing happens and nobody is told");
 
-    let before = messages();
+    let before = Before::now(cloud);
     title("5. The release once more", "prod/app:v1.2.3", pusher);
     pushed(pusher, &release, registry, "prod/app:v1.2.3")?;
     settle(&mut watch).await?;
-    let again = (before, messages());
-    term::say("  nothing is copied and nobody is told twice");
+    let again = before.effects("prod/app", "nothing is copied and nobody is told twice");
 
     observe(cloud).await?;
     let observed = images::feature(2)?;
@@ -85,6 +154,7 @@ async fn scenes(cloud: &LocalCloud, pusher: &Pusher) -> anyhow::Result<Told> {
         sbom: sbom.digest().to_string(),
         feature: feature.image.digest().to_string(),
         observed: observed.image.digest().to_string(),
+        elsewhere,
         again,
     })
 }

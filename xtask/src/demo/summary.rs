@@ -1,9 +1,10 @@
 //! What is so at the end, as anybody can check.
 
 use anyhow::Context as _;
+use steward_testkit::cloud::package::FUNCTIONS;
 use steward_testkit::cloud::{Facts, LocalCloud, TARGET_ACCOUNT, TARGET_REGION, probe};
 
-use super::scenes::Told;
+use super::scenes::{Effects, Told};
 use crate::term::{self, Style};
 
 /// Prints what should be so and whether it is. Gives back whether all of it is.
@@ -76,24 +77,57 @@ async fn check(cloud: &LocalCloud, told: &Told) -> anyhow::Result<Vec<(bool, Str
         is(free, &told.feature),
         "sandbox/app:feature-x was left alone".to_owned(),
     ));
+    rows.push((
+        told.elsewhere.none(),
+        format!(
+            "its push changed nothing else and sent no message{}",
+            counted(&told.elsewhere)
+        ),
+    ));
     let observed = probe::digest(&at.registry, "prod/app", "feature-y").await?;
     rows.push((
         is(observed, &told.observed),
         "prod/app:feature-y is still there: the policy only observed".to_owned(),
     ));
+    let messages = cloud
+        .inbox()
+        .map(|inbox| inbox.messages())
+        .unwrap_or_default();
     rows.push((
-        told.again.0 == told.again.1 && told.again.0 > 0,
-        "the second push of v1.2.3 sent no message".to_owned(),
+        messages.iter().any(|message| {
+            message.title.contains("feature-y") || message.text.contains("feature-y")
+        }),
+        "a message tells of prod/app:feature-y".to_owned(),
+    ));
+    rows.push((
+        told.again.none(),
+        format!(
+            "the second push of v1.2.3 changed nothing and sent no message{}",
+            counted(&told.again)
+        ),
     ));
     let client = cloud.client();
-    let mut lost = 0;
+    let (mut queues, mut lost) = (0, 0);
     for name in cloud.facts().outputs.keys() {
         if name.ends_with("DeadLetterQueueUrl") {
+            queues += 1;
             lost += client.queue_depth(name).await?;
         }
     }
-    rows.push((lost == 0, "every dead-letter queue is empty".to_owned()));
+    rows.push((
+        queues == FUNCTIONS.len() && lost == 0,
+        format!("the dead-letter queues are empty ({queues} of them, {lost} messages)"),
+    ));
     Ok(rows)
+}
+
+/// What came of a push from which nothing should have come.
+fn counted(effects: &Effects) -> String {
+    if effects.none() {
+        return String::new();
+    }
+    let Effects { messages, changes } = effects;
+    format!(" ({changes} changes, {messages} messages)")
 }
 
 /// Prints how to look further.
