@@ -143,7 +143,7 @@ pub(crate) fn start(options: Options) -> Result<LocalCloud, CloudError> {
     let tell = |line: &str| options.progress.tell(line);
     let policy = options.policy.read()?;
     let python = Python::ensure(&tell)?;
-    let distribution = debian::DOCKER_REGISTRY.ensure(&tell).ok();
+    let distribution = debian::DOCKER_REGISTRY.ensure_once(&tell);
     let zips = package::functions(&tell)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
