@@ -20,13 +20,11 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let registry = DOCKER_REGISTRY.ensure(&|line| term::step(line))?;
     let skopeo = SKOPEO.ensure(&|line| term::step(line))?;
     term::step("building the steward command");
-    cargo::run(cargo::cargo().args([
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "steward-cli",
-    ]))?;
+    cargo::run(
+        cargo::cargo()
+            .args(["build", "--release", "--locked", "--package", "steward-cli"])
+            .env("CARGO_TARGET_DIR", paths::target()),
+    )?;
     let steward = paths::target().join("release/steward");
 
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -23,13 +23,11 @@ impl Pusher {
             return Ok(Self::Skopeo(program));
         }
         term::step("building `steward`, because skopeo is not installed here");
-        cargo::run(cargo::cargo().args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--package",
-            "steward-cli",
-        ]))?;
+        cargo::run(
+            cargo::cargo()
+                .args(["build", "--quiet", "--locked", "--package", "steward-cli"])
+                .env("CARGO_TARGET_DIR", paths::target()),
+        )?;
         Ok(Self::Steward(paths::target().join("debug/steward")))
     }
 
