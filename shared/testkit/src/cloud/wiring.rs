@@ -113,7 +113,7 @@ pub(crate) async fn put_event(api: &Api, event: &Value) -> Result<String, CloudE
     let expected = |what: &str| {
         CloudError::Input(format!(
             "the event has no {what}; expected an object with `detail-type` and `detail`, and \
-             optionally `source`, `time` and `resources`"
+             optionally `source` and `resources`; the bus gives id and time"
         ))
     };
     let detail_type = text("detail-type").ok_or_else(|| expected("text `detail-type`"))?;
