@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use steward_testkit::cloud::{package, paths};
+use steward_testkit::refusing_api::RefusingApi;
 use steward_testkit::runtime_api::FunctionProcess;
 
 /// The largest zip, in bytes: Lambda loads the code before it starts it.
@@ -28,11 +29,12 @@ async fn every_function_is_small_starts_fast_and_waits_in_little_memory() {
     let policy = folder.path().join("policy.yaml");
     std::fs::write(&policy, POLICY).unwrap();
     let policy = format!("file:{}", policy.display());
+    let api = RefusingApi::start().await.unwrap();
+    let endpoint = api.url();
     let environment = [
         ("STEWARD_POLICY", policy.as_str()),
         ("STEWARD_STATE_TABLE", "state"),
-        // Nothing listens there: warming up ends at once, and start-up is the function's own.
-        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
         ("AWS_REGION", "eu-west-1"),
         ("AWS_ACCESS_KEY_ID", "111122223333"),
         ("AWS_SECRET_ACCESS_KEY", "test"),

@@ -6,9 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use steward_testkit::cloud::{
-    CloudClient, LocalCloud, MirrorKind, Options, PolicyText, command,
-};
+use steward_testkit::cloud::{CloudClient, LocalCloud, MirrorKind, Options, PolicyText, command};
 use steward_testkit::image::{Image, Layer, LayoutEntry, write_layout};
 use steward_testkit::inbox::Message;
 
@@ -42,7 +40,11 @@ impl World {
         });
         let cloud = LocalCloud::start(options).unwrap_or_else(|error| panic!("{error}"));
         let mirror = cloud.facts().mirror_is;
-        assert_eq!(mirror, MirrorKind::Distribution, "sudo apt-get install docker-registry");
+        assert_eq!(
+            mirror,
+            MirrorKind::Distribution,
+            "sudo apt-get install docker-registry"
+        );
         Self {
             cloud,
             folder: tempfile::tempdir().unwrap(),

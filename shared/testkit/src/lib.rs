@@ -5,4 +5,5 @@ pub mod faults;
 pub mod gateway;
 pub mod image;
 pub mod inbox;
+pub mod refusing_api;
 pub mod runtime_api;

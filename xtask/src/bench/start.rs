@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use steward_testkit::cloud::package::Zip;
 use steward_testkit::cloud::{Python, paths};
+use steward_testkit::refusing_api::RefusingApi;
 use steward_testkit::runtime_api::{FunctionOptions, FunctionProcess};
 
 use super::quantile;
@@ -27,7 +28,10 @@ pub(super) async fn measure(
     let policy = paths::local().join("bench-policy.yaml");
     std::fs::create_dir_all(paths::local())?;
     std::fs::copy(paths::example_policy(), &policy).context("cannot copy the example policy")?;
-    let environment = environment(&policy);
+    let api = RefusingApi::start()
+        .await
+        .context("cannot serve AWS APIs")?;
+    let environment = environment(&policy, &api);
     let mut measured = Vec::new();
     for zip in zips {
         term::step(format!("starting {} {rounds} times", zip.function));
@@ -58,12 +62,11 @@ pub(super) async fn measure(
     Ok(table(&measured))
 }
 
-fn environment(policy: &Path) -> BTreeMap<String, String> {
+fn environment(policy: &Path, api: &RefusingApi) -> BTreeMap<String, String> {
     [
         ("STEWARD_POLICY", format!("file:{}", policy.display())),
         ("STEWARD_STATE_TABLE", "state".to_owned()),
-        // Nothing listens on the discard port: what is measured is the function's own.
-        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9".to_owned()),
+        ("AWS_ENDPOINT_URL", api.url()),
         ("AWS_REGION", "eu-west-1".to_owned()),
         ("AWS_DEFAULT_REGION", "eu-west-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", "111122223333".to_owned()),
