@@ -38,10 +38,13 @@ fn manifest(body: &str) -> Manifest {
     }
 }
 
+/// What somebody else does while an image is copied.
+type Meanwhile = Box<dyn FnOnce(&FakeEcr) + Send>;
+
 /// Copies within a [`FakeEcr`]; runs something in between, for races.
 struct FakeMover {
     ecr: Arc<FakeEcr>,
-    meanwhile: Mutex<Option<Box<dyn FnOnce(&FakeEcr) + Send>>>,
+    meanwhile: Mutex<Option<Meanwhile>>,
     failing: Mutex<Option<fn() -> Failure>>,
 }
 

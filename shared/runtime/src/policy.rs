@@ -5,6 +5,8 @@
 //! and counted, and one `Steward Unhealthy` event per broken version tells people.
 
 mod location;
+#[cfg(feature = "state")]
+mod memory;
 mod source;
 mod unhealthy;
 
@@ -12,6 +14,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use steward_core::policy::{Policy, PolicyError};
 use steward_core::{AccountId, Region};
 use tokio::sync::Mutex;
@@ -21,6 +24,8 @@ use crate::failure::chain;
 use crate::sink::EventSink;
 
 pub use location::PolicyLocation;
+#[cfg(feature = "state")]
+pub use memory::StateMemory;
 pub use source::{AwsPolicySource, PolicyReadError, PolicySource, PolicyText};
 
 /// Why there is no policy at all.
@@ -67,6 +72,7 @@ pub struct PolicyStore {
     source: Arc<dyn PolicySource>,
     refresh: Duration,
     events: Option<Arc<dyn EventSink>>,
+    memory: Option<Arc<dyn PolicyMemory>>,
     function: String,
     home: StdMutex<Option<(AccountId, Region)>>,
     state: Mutex<State>,
@@ -79,9 +85,21 @@ struct State {
     looked: Option<Instant>,
 }
 
+/// Remembers the last good policy beyond the life of one function instance.
+#[async_trait]
+pub trait PolicyMemory: Send + Sync {
+    /// Keeps the text of a good policy. That it could not is logged, no more.
+    async fn keep(&self, text: &str);
+
+    /// The text that was kept last.
+    async fn recall(&self) -> Option<String>;
+}
+
 struct Good {
     policy: Arc<Policy>,
     version: String,
+    /// The text, until it is kept.
+    unkept: Option<String>,
     /// Whether it was checked against the registry it looks after.
     home_checked: bool,
 }
@@ -133,6 +151,7 @@ impl PolicyStore {
             source,
             refresh,
             events,
+            memory: None,
             function: function.into(),
             home: StdMutex::default(),
             state: Mutex::default(),
@@ -148,6 +167,7 @@ impl PolicyStore {
                 good: Some(Good {
                     policy: Arc::new(policy),
                     version: String::new(),
+                    unkept: None,
                     home_checked: true,
                 }),
                 broken: None,
@@ -179,6 +199,7 @@ impl PolicyStore {
         };
         self.check_home(&mut state);
         self.tell(&mut state).await;
+        self.remember(&mut state).await;
         if let Some(good) = &state.good {
             return Ok(good.policy.clone());
         }
@@ -196,6 +217,35 @@ impl PolicyStore {
                     .map(|x| x.mistakes.clone())
                     .unwrap_or_default(),
             }),
+        }
+    }
+
+    /// Lets functions that start later fall back on the last good policy, as this one does.
+    #[must_use]
+    pub fn remembering(mut self, memory: Arc<dyn PolicyMemory>) -> Self {
+        self.memory = Some(memory);
+        self
+    }
+
+    /// Keeps a policy that proved good; recalls one where the newest is broken and this instance has
+    /// seen no other.
+    async fn remember(&self, state: &mut State) {
+        let Some(memory) = &self.memory else { return };
+        if let Some(good) = &mut state.good {
+            if let Some(text) = good.unkept.take() {
+                memory.keep(&text).await;
+            }
+        } else if state.broken.is_some()
+            && let Some(text) = memory.recall().await
+            && let Ok(policy) = Policy::parse(&text, &self.source.location())
+        {
+            tracing::warn!("the last good policy, kept by an earlier run, is in use");
+            state.good = Some(Good {
+                policy: Arc::new(policy),
+                version: String::new(),
+                unkept: None,
+                home_checked: false,
+            });
         }
     }
 
@@ -260,6 +310,7 @@ impl PolicyStore {
                 state.good = Some(Good {
                     policy: Arc::new(policy),
                     version,
+                    unkept: Some(text.to_owned()),
                     home_checked,
                 });
             }

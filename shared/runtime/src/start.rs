@@ -66,7 +66,7 @@ impl Init {
             &sdk,
             settings.event_bus.clone(),
         ))));
-        let policy = Arc::new(PolicyStore::new(
+        let policy = PolicyStore::new(
             Arc::new(AwsPolicySource::new(
                 settings.policy.clone(),
                 parameters.clone(),
@@ -75,7 +75,20 @@ impl Init {
             settings.policy_refresh,
             Some(events.clone()),
             name,
-        ));
+        );
+        #[cfg(feature = "state")]
+        let policy = match (&settings.state_table, &settings.policy) {
+            // A file cannot change without a deployment.
+            (None, _) | (_, crate::policy::PolicyLocation::File(_)) => policy,
+            (Some(table), location) => {
+                let table = steward_aws::state::DynamoState::new(&sdk, table.clone());
+                policy.remembering(Arc::new(crate::policy::StateMemory::new(
+                    Arc::new(table),
+                    &location.to_string(),
+                )))
+            }
+        };
+        let policy = Arc::new(policy);
         Self {
             name,
             settings,
