@@ -242,3 +242,28 @@ mod file {
         assert!(matches!(error, PolicyReadError::NotText), "{error}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_starts_while_the_policy_is_broken_uses_the_last_good_one() {
+    let table = Arc::new(steward_aws::state::FakeState::default());
+    let remembering = |world: World| World {
+        store: world.store.remembering(Arc::new(StateMemory::new(
+            table.clone(),
+            "ssm:/steward/policy",
+        ))),
+        ..world
+    };
+    let first = remembering(world());
+    first.set(ENFORCE);
+    assert_eq!(first.mode().await, Ok(Mode::Enforce));
+
+    let second = remembering(world());
+    second.set(BROKEN);
+    assert_eq!(second.mode().await, Ok(Mode::Enforce));
+    assert!(second.store.is_broken().await, "and says that it is broken");
+    assert_eq!(second.events.events().len(), 1);
+
+    let forgetful = world();
+    forgetful.set(BROKEN);
+    assert_eq!(forgetful.mode().await, Err("policy_broken"));
+}
