@@ -16,6 +16,14 @@ async fn explain_prints_the_plan_that_the_function_executed() {
         world.home("prod/explained:feature-y").is_none()
     })
     .await;
+    // The emulator passes a function's log on when the invocation has ended.
+    until(world, "the decision in the log", || {
+        world
+            .cloud
+            .log()
+            .contains("decided about prod/explained:feature-y")
+    })
+    .await;
     let executed = logged_plan(&world.cloud.log(), "prod/explained:feature-y");
 
     let folder = tempfile::tempdir().unwrap();
