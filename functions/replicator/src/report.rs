@@ -1,13 +1,28 @@
 //! What is told about copies.
 
 use steward_core::event::incoming::Incoming;
-use steward_core::event::outgoing::{ActionReport, DetailType, Outcome, StewardEvent};
+use steward_core::event::outgoing::{
+    ActionReport, DetailType, Outcome, StewardEvent, StewardEventBuilder,
+};
 use steward_core::{Mode, Severity};
 use steward_registry::CopyReport;
 use steward_runtime::Failure;
 
 use crate::plan::{Facts, PlannedCopy};
 use crate::story::Target;
+
+/// Begins an event about one copy: what all of them have in common.
+fn about(
+    detail_type: DetailType,
+    incoming: &Incoming,
+    facts: &Facts,
+    copy: &PlannedCopy,
+) -> StewardEventBuilder {
+    StewardEvent::caused_by(detail_type, incoming)
+        .tag(facts.tag.clone())
+        .digest(facts.digest.clone())
+        .rule(copy.rule.clone())
+}
 
 /// A copy that observe mode does not make.
 pub(crate) fn observed(incoming: &Incoming, facts: &Facts, copy: &PlannedCopy) -> StewardEvent {
@@ -18,10 +33,7 @@ pub(crate) fn observed(incoming: &Incoming, facts: &Facts, copy: &PlannedCopy) -
         address(copy)
     );
     let action = ActionReport::new("copy", Outcome::WouldDo).target(address(copy));
-    StewardEvent::caused_by(DetailType::ImageReplicated, incoming)
-        .tag(facts.tag.clone())
-        .digest(facts.digest.clone())
-        .rule(copy.rule.clone())
+    about(DetailType::ImageReplicated, incoming, facts, copy)
         .severity(Severity::Info)
         .mode(Mode::Observe)
         .action(action)
@@ -38,10 +50,7 @@ pub(crate) fn foretold(incoming: &Incoming, facts: &Facts, copy: &PlannedCopy) -
     let Facts {
         repository, tag, ..
     } = facts;
-    StewardEvent::caused_by(DetailType::ImageReplicated, incoming)
-        .tag(tag.clone())
-        .digest(facts.digest.clone())
-        .rule(copy.rule.clone())
+    about(DetailType::ImageReplicated, incoming, facts, copy)
         .severity(Severity::Info)
         .mode(Mode::Enforce)
         .action(ActionReport::new("copy", Outcome::Done).target(address(copy)))
@@ -80,10 +89,7 @@ pub(crate) fn replicated(
         .detail(detail)
         .bytes(copied.bytes)
         .duration(copied.elapsed);
-    StewardEvent::caused_by(DetailType::ImageReplicated, incoming)
-        .tag(facts.tag.clone())
-        .digest(facts.digest.clone())
-        .rule(copy.rule.clone())
+    about(DetailType::ImageReplicated, incoming, facts, copy)
         .severity(Severity::Info)
         .mode(Mode::Enforce)
         .action(action)
@@ -130,10 +136,7 @@ pub(crate) fn failed(target: &Target<'_>, failure: &Failure, is_final: bool) -> 
     } else {
         "failing".to_owned()
     };
-    StewardEvent::caused_by(DetailType::ImageReplicationFailed, incoming)
-        .tag(facts.tag.clone())
-        .digest(facts.digest.clone())
-        .rule(copy.rule.clone())
+    about(DetailType::ImageReplicationFailed, incoming, facts, copy)
         .severity(if is_final {
             Severity::High
         } else {
