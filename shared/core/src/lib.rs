@@ -2,6 +2,7 @@
 
 pub mod decision;
 pub mod event;
+pub mod facts;
 pub mod mode;
 pub mod names;
 pub mod policy;

@@ -5,10 +5,14 @@
 //! asking a policy costs little. A policy does no I/O and knows no clock: secrets stay references.
 
 mod action;
+mod condition;
 mod decode;
+mod derive;
 mod document;
 mod endpoint;
 mod error;
+mod exemption;
+mod image_rule;
 mod loops;
 mod notification;
 mod quarantine;
@@ -22,8 +26,14 @@ mod tag_set;
 mod template;
 
 pub use action::ActionKind;
+pub use condition::{Condition, ConditionError, Undecided};
+pub use derive::{Companion, Derive, DerivedTag, Mark};
 pub use endpoint::{Endpoint, EndpointError, HeaderSource, parse_webhook_url};
 pub use error::{Location, PolicyError, PolicyErrorKind, PolicyErrors};
+pub use exemption::Exemption;
+pub use image_rule::{
+    ImageRule, IndexScope, Metadata, RequiredReferrer, TextGlob, TextPattern, TextPatternError,
+};
 pub use notification::{Channel, Notifications, Route, RouteFacts, RouteMatch};
 pub use quarantine::QuarantineSettings;
 pub use replication::{CreateSettings, ReplicationRule, ReplicationTarget};

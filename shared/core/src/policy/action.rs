@@ -9,25 +9,45 @@ use crate::mode::UnknownWord;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ActionKind {
-    /// Tell the channels of the matching routes.
-    Notify,
+    /// Put the rule's mark on the image.
+    Tag,
+    /// Put a moved or deleted tag back on the image that it had.
+    Restore,
     /// Copy the image to the quarantine repository, verify the copy, then remove the tag.
     Quarantine,
+    /// Move the image to ECR's archive storage class.
+    Archive,
     /// Remove the tag and never the image: a guard tag keeps it when the tag was its last.
     Untag,
+    /// Delete the image, from a minimum age on.
+    Delete,
+    /// Tell the channels of the matching routes.
+    Notify,
 }
 
 impl ActionKind {
     /// Every action, in the order in which they are carried out.
-    pub const ALL: [Self; 3] = [Self::Notify, Self::Quarantine, Self::Untag];
+    pub const ALL: [Self; 7] = [
+        Self::Tag,
+        Self::Restore,
+        Self::Quarantine,
+        Self::Archive,
+        Self::Untag,
+        Self::Delete,
+        Self::Notify,
+    ];
 
     /// The word used in the policy file and in events.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Notify => "notify",
+            Self::Tag => "tag",
+            Self::Restore => "restore",
             Self::Quarantine => "quarantine",
+            Self::Archive => "archive",
             Self::Untag => "untag",
+            Self::Delete => "delete",
+            Self::Notify => "notify",
         }
     }
 }

@@ -1,8 +1,13 @@
+use std::time::Duration;
+
 use crate::mode::{Mode, Severity};
 use crate::names::{RepositoryName, Tag};
 
 use super::tag_set::accepted;
-use super::{ActionKind, Location, RepositorySet, TagPattern};
+use super::{
+    ActionKind, Companion, Condition, Derive, Exemption, ImageRule, Location, Mark, RepositorySet,
+    TagFilter, TagPattern, TagSet,
+};
 
 /// Which tags the images of some repositories may have, and what happens to others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,10 +16,30 @@ pub struct TagRule {
     pub name: String,
     /// The repositories that the rule watches, within the policy's scope.
     pub repositories: RepositorySet,
+    /// The tags that the rule speaks about at all; `None`: every tag.
+    pub tags: Option<TagFilter>,
     /// A tag must match one of these; empty: any tag that `deny` does not match.
     pub allow: Vec<TagPattern>,
     /// A tag may match none of these, even where `allow` matches it.
     pub deny: Vec<TagPattern>,
+    /// Tags that may not move to another image.
+    pub immutable: TagSet,
+    /// Tags that may not be deleted.
+    pub protected: TagSet,
+    /// Tags that follow others.
+    pub derive: Option<Derive>,
+    /// What the image must be like.
+    pub image: Option<ImageRule>,
+    /// Which tag an image with a floating tag must have as well.
+    pub companion: Option<Companion>,
+    /// A condition: by itself it is the violation, beside other checks it says when they are made.
+    pub when: Option<Condition>,
+    /// The tag that the action `tag` puts on the image.
+    pub mark: Option<Mark>,
+    /// The age from which the action `delete` may delete, counted from the push.
+    pub delete_after: Option<Duration>,
+    /// Images that the rule lets pass for a while.
+    pub exempt: Vec<Exemption>,
     /// What to do about a violation, each action once, in the order of execution.
     pub on_violation: Vec<ActionKind>,
     /// The rule's own mode; see [`effective_mode`](Self::effective_mode).

@@ -1,4 +1,4 @@
-use super::super::{ActionKind, PolicyErrorKind, TagRule};
+use super::super::{ActionKind, PolicyErrorKind, TagRule, TagSet};
 use super::patterns::{repository_set, tag_patterns, tag_patterns_or_none};
 use super::policy::{mode, rule_name, severity};
 use super::{At, Decoder};
@@ -68,8 +68,18 @@ fn tag_rule(d: &mut Decoder, at: &At<'_>, names: &mut Vec<(String, usize)>) -> O
             .and_then(|at| d.prose(&at, 1000, "a sentence for the pusher")),
         name: name?,
         repositories: repositories?,
+        tags: None,
         allow,
         deny,
+        immutable: TagSet::default(),
+        protected: TagSet::default(),
+        derive: None,
+        image: None,
+        companion: None,
+        when: None,
+        mark: None,
+        delete_after: None,
+        exempt: Vec::new(),
         on_violation,
         location: at.node.location,
     })
