@@ -126,7 +126,7 @@ notifications:
     policy.yaml:8:63: tag_rules[0].allow[1].calver.scheme: `YYYYMMDD` is not a calendar version scheme: `MM` has no fixed width, so `DD` cannot touch it (expected words of calver.org with a year, such as `YYYY.0M.MICRO`: YYYY, YY, 0Y, MM, 0M, WW, 0W, DD, 0D, MAJOR, MINOR, MICRO, MODIFIER)
     policy.yaml:8:77: tag_rules[0].allow[2]: `sha-{gti}` has the unknown placeholder `{gti}` (expected `{semver}`, `{calver}` or `{git}`)
     policy.yaml:8:90: tag_rules[0].allow[3]: `v[0` is not a valid glob: unclosed character class; missing ']' (expected `semver`, `calver`, `git`, a tag, a glob such as `release-*`, `sha-{git}` or a `/regex/`)
-    policy.yaml:9:20: tag_rules[0].on_violation[0]: unknown action `notfy`; did you mean `notify`? (expected one of `notify`, `quarantine`, `untag`)
+    policy.yaml:9:20: tag_rules[0].on_violation[0]: unknown action `notfy`; did you mean `notify`? (expected one of `tag`, `restore`, `quarantine`, `archive`, `untag`, `delete`, `notify`)
     policy.yaml:9:35: tag_rules[0].on_violation[2]: `notify` is there twice
     policy.yaml:10:15: tag_rules[0].severity: found the number `3` (expected a text: one of `info`, `low`, `medium`, `high`, `critical`)
     policy.yaml:11:5: tag_rules[1]: has neither `allow` nor `deny`, so no tag could violate it (expected `allow`, `deny` or both)
@@ -251,7 +251,7 @@ fn a_rule_allows_denies_and_explains() {
 fn a_rule_that_only_denies_allows_the_rest() {
     let policy = parse(
         "version: 1\ntag_rules:\n- name: r\n  repositories: [\"**\"]\n  deny: [\"tmp-*\"]\n  \
-         on_violation: [untag, notify]\n",
+         on_violation: [notify, untag]\n",
     );
     let rule = &policy.tag_rules[0];
     assert_eq!(rule.check(&tag("anything")), Verdict::Allowed { by: None });
@@ -260,7 +260,7 @@ fn a_rule_that_only_denies_allows_the_rest() {
         Verdict::Denied { accepted: None, .. }
     ));
     // The order of execution is not that of the list.
-    assert_eq!(rule.on_violation, [ActionKind::Notify, ActionKind::Untag]);
+    assert_eq!(rule.on_violation, [ActionKind::Untag, ActionKind::Notify]);
 }
 
 #[test]

@@ -130,7 +130,7 @@ pub(super) fn tag_rule() -> Value {
                 "on_violation",
                 json!({
                     "description": "What to do about a violation. The actions run in the order \
-                                    notify, quarantine, untag.",
+                                    tag, restore, quarantine, archive, untag, delete, notify.",
                     "type": "array",
                     "minItems": 1,
                     "uniqueItems": true,

@@ -238,7 +238,7 @@ const BROKEN: [&str; 44] = [
     "version: 1\ntag_rules: [{name: a, repositories: [\"**\"]}]",
     "version: 1\ntag_rules: [{name: a, repositories: [], allow: [semver]}]",
     "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], allow: []}]",
-    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], allow: [semver], on_violation: [delete]}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], allow: [semver], on_violation: [erase]}]",
     "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], allow: [semver], on_violation: [notify, notify]}]",
     "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], allow: [semver], severity: urgent}]",
     "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], allow: [semver], message: 1}]",
