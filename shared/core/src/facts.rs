@@ -5,6 +5,7 @@
 //! needs it says so instead of guessing.
 
 mod image;
+mod parse;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use crate::{AccountId, Digest, Region, RepositoryName, Tag};
 pub use image::{
     ImageConfig, ImageFacts, ImageKind, LayerFacts, Platform, PlatformError, ReferrerFacts,
 };
+pub use parse::{ChildRef, ManifestError, ManifestFacts};
 
 /// Everything that the rules may ask about one tag of one repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
