@@ -14,6 +14,7 @@ mod error;
 mod exemption;
 mod image_rule;
 mod loops;
+mod mark;
 mod notification;
 mod quarantine;
 mod replication;
@@ -27,19 +28,22 @@ mod template;
 
 pub use action::ActionKind;
 pub use condition::{Condition, ConditionError, Undecided};
-pub use derive::{Companion, Derive, DerivedTag, Mark};
+pub use derive::{Companion, Derive, DerivedTag};
 pub use endpoint::{Endpoint, EndpointError, HeaderSource, parse_webhook_url};
 pub use error::{Location, PolicyError, PolicyErrorKind, PolicyErrors};
-pub use exemption::Exemption;
+pub use exemption::{Exemption, ExemptionState};
 pub use image_rule::{
     ImageRule, IndexScope, Metadata, RequiredReferrer, TextGlob, TextPattern, TextPatternError,
 };
+pub use mark::Mark;
 pub use notification::{Channel, Notifications, Route, RouteFacts, RouteMatch};
 pub use quarantine::QuarantineSettings;
 pub use replication::{CreateSettings, ReplicationRule, ReplicationTarget};
 pub use repository_set::{RepositoryGlob, RepositoryGlobError, RepositorySet};
 pub use secret::{SecretRef, SecretRefError};
-pub use tag_pattern::{CalverError, CalverScheme, SemverPattern, TagPattern, TagPatternError};
+pub use tag_pattern::{
+    CalverError, CalverScheme, SemverPattern, TagPattern, TagPatternError, TagVersion,
+};
 pub use tag_rule::{TagRule, Verdict};
 pub use tag_set::{TagFilter, TagSet};
 pub use template::{RepositoryTemplate, TagTemplate, TemplateError};

@@ -4,6 +4,7 @@ mod calver;
 mod composed;
 mod git;
 mod semantic;
+mod version;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use crate::names::Tag;
 
 pub use calver::{CalverError, CalverScheme};
 pub use semantic::SemverPattern;
+pub use version::TagVersion;
 
 use composed::Composed;
 

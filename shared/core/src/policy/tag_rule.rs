@@ -1,12 +1,16 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::mode::{Mode, Severity};
-use crate::names::{RepositoryName, Tag};
+use jiff::Timestamp;
 
+use crate::mode::{Mode, Severity};
+use crate::names::{Digest, RepositoryName, Tag};
+
+use super::exemption::exemption_for;
 use super::tag_set::accepted;
 use super::{
-    ActionKind, Companion, Condition, Derive, Exemption, ImageRule, Location, Mark, RepositorySet,
-    TagFilter, TagPattern, TagSet,
+    ActionKind, Companion, Condition, Derive, Exemption, ExemptionState, ImageRule, Location, Mark,
+    RepositorySet, TagFilter, TagPattern, TagSet,
 };
 
 /// Which tags the images of some repositories may have, and what happens to others.
@@ -118,6 +122,42 @@ impl TagRule {
                 accepted: accepted(),
             },
         }
+    }
+
+    /// Whether the rule speaks about a tag at all.
+    #[must_use]
+    pub fn speaks_of(&self, tag: &Tag) -> bool {
+        self.tags.as_ref().is_none_or(|filter| filter.accepts(tag))
+    }
+
+    /// What the derived tags should point to that a tag has a say in, among those that the rule
+    /// speaks of; see [`Derive::wanted`].
+    #[must_use]
+    pub fn wanted(&self, tags: &BTreeMap<Tag, Digest>, pushed: &Tag) -> Vec<(Tag, Tag, Digest)> {
+        let Some(derive) = &self.derive else {
+            return Vec::new();
+        };
+        if self.tags.is_none() {
+            return derive.wanted(tags, pushed);
+        }
+        let spoken_of = tags
+            .iter()
+            .filter(|(tag, _)| self.speaks_of(tag))
+            .map(|(tag, digest)| (tag.clone(), digest.clone()))
+            .collect();
+        derive.wanted(&spoken_of, pushed)
+    }
+
+    /// The exemption that speaks about an image, and whether it holds: the one that holds longest,
+    /// else the one that ended last.
+    #[must_use]
+    pub fn exemption(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        now: Timestamp,
+    ) -> Option<(&Exemption, ExemptionState)> {
+        exemption_for(&self.exempt, repository, tag, now)
     }
 
     /// The mode in which the rule runs: its own where it has one, else the policy's.

@@ -28,12 +28,21 @@ pub enum TemplateError {
     /// A tag template without `{tag}` would give every tag the same name.
     #[error("has no `{{tag}}`, so every tag would get the same name")]
     NoTag,
+    /// A derived tag that is the tag itself.
+    #[error("is the tag that it is derived from")]
+    Itself,
+    /// A mark without the digest would move from one image to the next.
+    #[error("has no `{{short_digest}}`, so the mark would move from one image to the next")]
+    NoDigest,
+    /// The same placeholder twice, where its text must be found again.
+    #[error("has the placeholder `{{{0}}}` twice")]
+    Twice(&'static str),
 }
 
 /// Splits a template into literals and the names of placeholders, in order.
 ///
 /// The first function is called with every literal, the second with every placeholder.
-fn split<'t, P>(
+pub(super) fn split<'t, P>(
     text: &'t str,
     mut literal: impl FnMut(&'t str) -> P,
     mut placeholder: impl FnMut(&'t str) -> Option<P>,

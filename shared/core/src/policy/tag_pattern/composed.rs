@@ -1,4 +1,5 @@
 use regex::bytes::Regex;
+use semver::Version;
 
 use super::{SemverPattern, TagPatternError, calver, compile, git};
 
@@ -6,12 +7,16 @@ use super::{SemverPattern, TagPatternError, calver, compile, git};
 /// metadata, because a tag cannot hold a `+`.
 const SEMVER: &str = r"(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)(?:-(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?";
 
+/// The name of the group that holds the version.
+const VERSION: &str = "version";
+
 /// Literal text with placeholders and the wildcards `*` and `?`, such as `sha-{git}`.
 #[derive(Clone, Debug)]
 pub(super) struct Composed {
     text: String,
     parts: Vec<Part>,
     regex: Regex,
+    one_version: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +47,10 @@ pub(super) fn has_placeholder(text: &str) -> bool {
 impl Composed {
     pub(super) fn new(text: &str) -> Result<Self, TagPatternError> {
         let parts = parse(text)?;
+        let versions = parts
+            .iter()
+            .filter(|part| matches!(part, Part::Semver { .. }))
+            .count();
         let mut expression = String::from("^");
         for part in &parts {
             match part {
@@ -50,7 +59,11 @@ impl Composed {
                 Part::Question => expression.push('.'),
                 Part::Semver { v } => {
                     expression.push_str(if *v { "v?" } else { "" });
-                    expression.push_str(SEMVER);
+                    if versions == 1 {
+                        expression.push_str(&format!("(?<{VERSION}>{SEMVER})"));
+                    } else {
+                        expression.push_str(SEMVER);
+                    }
                 }
                 Part::Calver => expression.push_str(&calver::any_default()),
                 Part::Git => expression.push_str(git::REGEX),
@@ -62,7 +75,19 @@ impl Composed {
             text: text.to_owned(),
             parts,
             regex,
+            one_version: versions == 1,
         })
+    }
+
+    /// Whether there is exactly one `{semver}`.
+    pub(super) const fn has_one_version(&self) -> bool {
+        self.one_version
+    }
+
+    /// The version in a tag that matches, where there is exactly one.
+    pub(super) fn version(&self, tag: &str) -> Option<Version> {
+        let found = self.regex.captures(tag.as_bytes())?.name(VERSION)?;
+        Version::parse(std::str::from_utf8(found.as_bytes()).ok()?).ok()
     }
 
     pub(super) fn matches(&self, tag: &str) -> bool {

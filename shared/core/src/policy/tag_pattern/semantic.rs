@@ -43,12 +43,26 @@ impl SemverPattern {
     /// Whether a tag is such a version.
     #[must_use]
     pub fn matches(&self, tag: &str) -> bool {
+        self.version(tag).is_some()
+    }
+
+    /// The version of a tag that is one.
+    #[must_use]
+    pub fn version(&self, tag: &str) -> Option<Version> {
         let text = tag.strip_prefix('v').unwrap_or(tag);
         // Versions begin with a digit; most tags that are none are told apart here.
         if !text.starts_with(|c: char| c.is_ascii_digit()) {
-            return false;
+            return None;
         }
-        Version::parse(text).is_ok_and(|version| self.accepts(&version))
+        Version::parse(text)
+            .ok()
+            .filter(|version| self.accepts(version))
+    }
+
+    /// Whether pre-releases are such versions.
+    #[must_use]
+    pub const fn takes_prereleases(&self) -> bool {
+        self.prerelease
     }
 
     fn accepts(&self, version: &Version) -> bool {
