@@ -10,6 +10,7 @@ use serde_json::Value;
 use steward_core::Mode;
 use steward_core::event::StewardEvent;
 use steward_core::event::incoming::{self, Detail, Incoming};
+use steward_core::facts::ImageFacts;
 use steward_core::policy::Policy;
 use tag_guard::plan as tagging;
 
@@ -193,10 +194,10 @@ fn tag_guard(
     event: &Incoming,
     registry: Option<&RegistryFacts>,
 ) -> Answer<tagging::Plan> {
-    let Some(push) = event.image_action().filter(|_| event.is_push()) else {
+    if !(event.is_push() || event.is_delete()) {
         return Answer::nothing("it only handles successful pushes of images");
-    };
-    let Some(said) = tagging::Facts::from_event(push) else {
+    }
+    let Some(said) = tagging::said_by(event, jiff::Timestamp::now()) else {
         return Answer::nothing("the push has no tag, so there is none to check");
     };
     let facts = match registry {
@@ -204,10 +205,7 @@ fn tag_guard(
         Some(registry) => tagging::Facts {
             image: registry
                 .digest_of(&said.tag)
-                .map(|digest| tagging::TaggedImage {
-                    digest: digest.clone(),
-                    tags: registry.tags_of(digest),
-                }),
+                .map(|digest| ImageFacts::new(digest.clone(), registry.tags_of(digest))),
             ..said
         },
     };

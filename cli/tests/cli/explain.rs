@@ -168,7 +168,7 @@ fn the_json_plan_is_the_value_that_the_functions_log() {
     let policy = Policy::parse(POLICY, "policy.yaml").unwrap();
     let event = incoming::parse(&text).unwrap();
     let action = event.image_action().unwrap();
-    let facts = tag_guard::plan::Facts::from_event(action).unwrap();
+    let facts = tag_guard::plan::said_by(&event, event.envelope.time).unwrap();
     let logged = serde_json::to_value(tag_guard::plan::plan(&facts, &policy)).unwrap();
     assert_eq!(document["functions"]["tag-guard"]["plan"], logged);
     let facts = replicator::plan::Facts::from_event(

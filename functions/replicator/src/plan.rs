@@ -103,6 +103,7 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
             matched,
             why,
             mode,
+            undecided: false,
         };
         if matched {
             for (target_index, target) in rule.to.iter().enumerate() {

@@ -9,16 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use steward_aws::ecr::Ecr;
 use steward_aws::state::StateStore;
 use steward_core::event::incoming::{Envelope, ImageAction, Incoming};
 use steward_core::event::outgoing::{ActionReport, Outcome as ActionOutcome, StewardEvent};
+use steward_core::facts::{EventFacts, EventKind, ImageFacts};
 use steward_core::{Digest, EcrHost, Reference, RegistryHost, RepositoryName, Tag};
 use steward_runtime::{EventSink, Failure, Handler, Outcome, PolicyStore, RecordContext};
 
 pub use crate::quarantine::{Mover, RegistryMover};
 
-use crate::plan::{Action, Facts, Plan, TaggedImage, plan};
+use crate::plan::{Action, Facts, Plan, plan};
 
 /// How long the report of a decision that is under way is kept: longer than a queue keeps the event.
 const KEEP_REPORT: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -59,17 +61,13 @@ impl Handler for TagGuard {
             return Ok(Outcome::new("not_a_tagged_push"));
         };
         let policy = self.policy.current().await?;
-        let blank = Facts {
-            repository: push.repository.clone(),
-            tag: tag.clone(),
-            image: None,
-        };
+        let blank = Facts::absent(push.repository.clone(), tag.clone(), about(incoming));
         let skipped = plan(&blank, &policy).skipped;
         if let Some(skip) = skipped.filter(|skip| *skip != steward_core::decision::Skip::Gone) {
             // Nothing that the registry could say would change this: spare it the question.
             return Ok(Outcome::new("skipped").detail(skip.to_string()));
         }
-        let facts = self.facts(&push.repository, tag).await?;
+        let facts = self.facts(incoming, &push.repository, tag).await?;
         let plan = plan(&facts, &policy);
         tracing::info!(plan = %as_json(&plan), "decided about {}:{tag}", push.repository);
         let now = facts.image.as_ref().map(|image| &image.digest);
@@ -83,7 +81,7 @@ impl Handler for TagGuard {
         if let Some(skip) = plan.skipped {
             return Ok(Outcome::new("skipped").detail(skip.to_string()));
         }
-        if plan.violations.is_empty() {
+        if !plan.has_news() {
             return Ok(Outcome::new("compliant"));
         }
         self.apply(incoming, &plan).await
@@ -102,11 +100,11 @@ impl Handler for TagGuard {
         let Ok(policy) = self.policy.current().await else {
             return;
         };
-        let Ok(facts) = self.facts(&push.repository, tag).await else {
+        let Ok(facts) = self.facts(incoming, &push.repository, tag).await else {
             return;
         };
         let plan = plan(&facts, &policy);
-        if plan.violations.is_empty() {
+        if !plan.has_news() {
             return;
         }
         let event = report::event(incoming, &plan, report::failed(&plan, failure));
@@ -124,17 +122,21 @@ impl Handler for TagGuard {
 
 impl TagGuard {
     /// What the registry says about a tag now.
-    async fn facts(&self, repository: &RepositoryName, tag: &Tag) -> Result<Facts, Failure> {
+    async fn facts(
+        &self,
+        incoming: &Incoming,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Facts, Failure> {
         let reference = Reference::Tag(tag.clone());
         let image = self.ecr.describe_image(repository, &reference).await?;
-        let image = image.map(|image| TaggedImage {
-            digest: image.digest,
-            tags: image.tags.into_iter().collect(),
+        let image = image.map(|image| ImageFacts {
+            pushed_at: image.pushed_at.and_then(|at| at.try_into().ok()),
+            ..ImageFacts::new(image.digest, image.tags.into_iter().collect())
         });
         Ok(Facts {
-            repository: repository.clone(),
-            tag: tag.clone(),
             image,
+            ..Facts::absent(repository.clone(), tag.clone(), about(incoming))
         })
     }
 
@@ -203,9 +205,15 @@ impl TagGuard {
         kept: &Kept<'_>,
     ) -> Result<Applied, Failure> {
         match action {
-            Action::Quarantine { to, tags } => self.quarantine(plan, digest, to, tags, kept).await,
+            Action::Quarantine { to, tags, .. } => {
+                self.quarantine(plan, digest, to, tags, kept).await
+            }
             Action::Untag { guard } => self.untag(plan, digest, guard.as_ref(), kept).await,
             Action::Notify => Ok(Applied::Done { detail: None }),
+            other => Err(Failure::permanent(
+                "not_supported",
+                format!("the action {} is not supported yet", other.name()),
+            )),
         }
     }
 
@@ -290,7 +298,7 @@ impl Kept<'_> {
 /// rule is violated.
 #[must_use]
 pub fn foretell(incoming: &Incoming, plan: &Plan) -> Option<StewardEvent> {
-    if plan.violations.is_empty() {
+    if !plan.has_news() {
         return None;
     }
     let reports = plan
@@ -298,6 +306,14 @@ pub fn foretell(incoming: &Incoming, plan: &Plan) -> Option<StewardEvent> {
         .iter()
         .map(|planned| report::of(&planned.action, planned.mode));
     Some(report::event(incoming, plan, reports.collect()))
+}
+
+fn about(incoming: &Incoming) -> EventFacts {
+    EventFacts {
+        kind: EventKind::Pushed,
+        time: incoming.envelope.time,
+        now: Timestamp::now(),
+    }
 }
 
 /// The image action and tag of a push; nothing for any other event.

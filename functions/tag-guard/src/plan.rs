@@ -1,46 +1,58 @@
 //! What to do about one tag: a pure decision.
+//!
+//! [`plan`] looks at every rule of the policy that speaks about the repository, and makes one list
+//! of actions from all violations. It reads no clock and no registry: everything it knows is in the
+//! [`Facts`].
 
-use serde::{Deserialize, Serialize};
-use steward_core::decision::{RuleOutcome, Skip, guard_tag, skip};
-use steward_core::event::incoming::ImageAction;
+mod action;
+mod actions;
+mod derive;
+mod judge;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use steward_core::decision::{RuleOutcome, Skip, skip};
+use steward_core::event::incoming::Incoming;
 use steward_core::event::outgoing::Violation;
-use steward_core::policy::{ActionKind, Policy, TagRule, Verdict};
+use steward_core::facts::{EventFacts, EventKind, Home, ImageFacts};
+use steward_core::policy::Policy;
 use steward_core::{Digest, Mode, RepositoryName, Severity, Tag};
 
-/// What the registry says about a tag now; the event only said where to look.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
-    /// The repository that was pushed to.
-    pub repository: RepositoryName,
-    /// The tag that was pushed.
-    pub tag: Tag,
-    /// What the tag points to; `None` when it is gone.
-    pub image: Option<TaggedImage>,
-}
+pub use action::{Action, PlannedAction, Source};
+pub use steward_core::facts::{Facts, Pusher};
 
-/// The image behind a tag.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaggedImage {
-    /// The image's digest.
-    pub digest: Digest,
-    /// Every tag of the image, the tag in question among them.
-    pub tags: Vec<Tag>,
-}
+use judge::Judged;
 
-impl Facts {
-    /// Takes the event at its word: for explanations without a registry at hand.
-    #[must_use]
-    pub fn from_event(action: &ImageAction) -> Option<Self> {
-        let tag = action.tag.clone()?;
-        Some(Self {
-            repository: action.repository.clone(),
-            image: action.digest.clone().map(|digest| TaggedImage {
-                digest,
-                tags: vec![tag.clone()],
-            }),
-            tag,
-        })
-    }
+/// Takes an event at its word: for explanations without a registry at hand. Nothing for an event
+/// that names no tag, or about which this function decides nothing.
+#[must_use]
+pub fn said_by(incoming: &Incoming, now: Timestamp) -> Option<Facts> {
+    let action = incoming
+        .image_action()
+        .filter(|_| incoming.is_push() || incoming.is_delete())?;
+    let (tag, digest) = (action.tag.clone()?, action.digest.clone());
+    let envelope = &incoming.envelope;
+    let (kind, previous) = if incoming.is_delete() {
+        (EventKind::Deleted, digest.clone())
+    } else {
+        (EventKind::Pushed, None)
+    };
+    let event = EventFacts {
+        kind,
+        time: envelope.time,
+        now,
+    };
+    Some(Facts {
+        registry: Some(Home {
+            account: envelope.account.clone(),
+            region: envelope.region.clone(),
+        }),
+        image: digest
+            .filter(|_| kind == EventKind::Pushed)
+            .map(|digest| ImageFacts::new(digest, vec![tag.clone()])),
+        previous,
+        ..Facts::absent(action.repository.clone(), tag, event)
+    })
 }
 
 /// Everything decided about one tag: the rules looked at, and one list of actions for all of them.
@@ -50,72 +62,74 @@ pub struct Plan {
     pub repository: RepositoryName,
     /// The tag.
     pub tag: Tag,
-    /// The image behind the tag.
+    /// The image behind the tag; of a deleted tag, the image that it had.
     pub digest: Option<Digest>,
+    /// Who owns the repository, by its resource tags.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Who pushed the image, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pusher: Option<Pusher>,
     /// Why no rule was looked at, where that is so.
     pub skipped: Option<Skip>,
     /// Each rule that speaks about the repository, in the policy's order.
     pub rules: Vec<RuleOutcome>,
-    /// What is wrong with the tag.
+    /// What is wrong, rule by rule, each with its severity and mode.
     pub violations: Vec<Violation>,
     /// The highest severity of the violated rules.
     pub severity: Severity,
-    /// `enforce` where at least one violated rule may act.
+    /// `enforce` where at least one violated rule, or one that keeps derived tags, may act.
     pub mode: Mode,
+    /// When to look again, because a grace period or a minimum age ends then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recheck_at: Option<Timestamp>,
     /// What to do, in this order.
     pub actions: Vec<PlannedAction>,
+    /// Whether the digest is to be remembered as what the tag means.
+    #[serde(skip)]
+    pub remember: Option<Remember>,
 }
 
-/// One action of a [`Plan`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PlannedAction {
-    /// What to do.
-    #[serde(flatten)]
-    pub action: Action,
-    /// Whether to do it or only to say so.
-    pub mode: Mode,
-}
-
-/// What the tag guard can do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "action")]
-pub enum Action {
-    /// Copy the image to the quarantine repository, verify it there, and only then take the tag
-    /// away.
-    Quarantine {
-        /// Where the image goes.
-        to: RepositoryName,
-        /// The tags it has there: the pushed one, and one of its own that never moves on.
-        tags: Vec<Tag>,
-    },
-    /// Take the tag away, and keep the image.
-    Untag {
-        /// The tag that keeps the image, where the tag to remove is its last.
-        guard: Option<Tag>,
-    },
-    /// Tell people.
-    Notify,
-}
-
-impl Action {
-    /// The word used in the policy file, in events and in metrics.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Quarantine { .. } => "quarantine",
-            Self::Untag { .. } => "untag",
-            Self::Notify => "notify",
-        }
-    }
+/// How the digest of a tag is remembered for later decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remember {
+    /// The first digest stays: the tag may not move.
+    First,
+    /// The latest digest counts: the tag may move, and not go.
+    Latest,
 }
 
 impl Plan {
+    fn blank(facts: &Facts) -> Self {
+        Self {
+            repository: facts.repository.clone(),
+            tag: facts.tag.clone(),
+            digest: facts.digest().cloned(),
+            owner: facts.owner().map(str::to_owned),
+            pusher: facts.pusher.clone(),
+            skipped: None,
+            rules: Vec::new(),
+            violations: Vec::new(),
+            severity: Severity::Info,
+            mode: Mode::Observe,
+            recheck_at: None,
+            actions: Vec::new(),
+            remember: None,
+        }
+    }
+
     /// Whether the plan changes anything in the registry.
     #[must_use]
     pub fn changes_registry(&self) -> bool {
         self.actions
             .iter()
-            .any(|planned| planned.mode.acts() && planned.action != Action::Notify)
+            .any(|planned| planned.mode.acts() && planned.action.changes_registry())
+    }
+
+    /// Whether there is anything to tell: something is wrong, or something is done.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.violations.is_empty() || !self.actions.is_empty()
     }
 
     /// The names of the violated rules, as events carry them.
@@ -132,124 +146,77 @@ impl Plan {
 /// the rules that ask for it may act. Where a rule asks for quarantine, `untag` is part of it.
 #[must_use]
 pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
-    let mut plan = Plan {
-        repository: facts.repository.clone(),
-        tag: facts.tag.clone(),
-        digest: facts.image.as_ref().map(|image| image.digest.clone()),
-        skipped: None,
-        rules: Vec::new(),
-        violations: Vec::new(),
-        severity: Severity::Info,
-        mode: Mode::Observe,
-        actions: Vec::new(),
+    let mut plan = Plan::blank(facts);
+    let skipped = skip(policy, &facts.repository, &facts.tag, facts.digest());
+    let deleted = facts.event.kind == EventKind::Deleted && facts.image.is_none();
+    plan.skipped = match skipped {
+        // What may not be deleted is looked for where it is gone.
+        Some(Skip::Gone) if deleted => None,
+        Some(skip) => Some(skip),
+        None => judge::own_mark(facts, policy).then(|| Skip::Mark {
+            tag: facts.tag.clone(),
+        }),
     };
-    let digest = facts.image.as_ref().map(|image| &image.digest);
-    plan.skipped = skip(policy, &facts.repository, &facts.tag, digest);
-    let Some(image) = facts.image.as_ref().filter(|_| plan.skipped.is_none()) else {
+    if plan.skipped.is_some() {
         return plan;
-    };
-
-    let mut wanted: Vec<(ActionKind, Mode)> = Vec::new();
-    for rule in policy
+    }
+    let judged: Vec<Judged<'_>> = policy
         .tag_rules
         .iter()
         .filter(|rule| rule.applies_to(&facts.repository))
-    {
-        let mode = rule.effective_mode(policy.mode);
-        let (outcome, violation) = judge(rule, mode, &facts.tag);
-        plan.rules.push(outcome);
-        let Some(violation) = violation else { continue };
-        plan.severity = plan.severity.max(rule.severity);
-        if mode.acts() {
+        .map(|rule| judge::judge(rule, rule.effective_mode(policy.mode), facts))
+        .collect();
+    if deleted && !judged.iter().any(Judged::protects) {
+        plan.skipped = Some(Skip::Gone);
+        return plan;
+    }
+    plan.digest = facts.digest().or(facts.previous.as_ref()).cloned();
+    for judged in &judged {
+        plan.rules.push(judged.outcome.clone());
+        plan.recheck_at = earlier(plan.recheck_at, judged.recheck_at);
+        let Some(violation) = &judged.violation else {
+            continue;
+        };
+        plan.severity = plan.severity.max(judged.rule.severity);
+        if judged.mode().acts() {
             plan.mode = Mode::Enforce;
         }
-        plan.violations.push(violation);
-        for kind in &rule.on_violation {
-            match wanted.iter_mut().find(|(known, _)| known == kind) {
-                Some((_, known)) if mode.acts() => *known = mode,
-                Some(_) => {}
-                None => wanted.push((*kind, mode)),
-            }
-        }
+        plan.violations.push(violation.clone());
     }
-    plan.actions = actions(&wanted, facts, image, policy);
+    let made = actions::actions(facts, policy, &judged);
+    plan.recheck_at = earlier(plan.recheck_at, made.recheck_at);
+    plan.actions = made.actions;
+    if plan.violations.is_empty() && plan.actions.iter().any(|planned| planned.mode.acts()) {
+        plan.mode = Mode::Enforce;
+    }
+    plan.remember = remember(facts, &judged, &plan);
     plan
 }
 
-fn judge(rule: &TagRule, mode: Mode, tag: &Tag) -> (RuleOutcome, Option<Violation>) {
-    let verdict = rule.check(tag);
-    let why = match &verdict {
-        Verdict::Allowed { by: Some(by) } => format!("{tag} is {}", by.describe()),
-        Verdict::Allowed { by: None } => format!("nothing in the rule denies {tag}"),
-        Verdict::NotAllowed { .. } => format!("{tag} matches nothing that the rule allows"),
-        Verdict::Denied { by, .. } => format!("the rule denies {tag}: it is {}", by.describe()),
-    };
-    let violation = (!verdict.is_allowed()).then(|| Violation {
-        rule: rule.name.clone(),
-        message: rule.message.clone().unwrap_or_else(|| why.clone()),
-        accepted: verdict.accepted().map(str::to_owned),
-    });
-    let outcome = RuleOutcome {
-        rule: rule.name.clone(),
-        matched: violation.is_some(),
-        why,
-        mode,
-    };
-    (outcome, violation)
+/// What to remember, once the plan is carried out: nothing about a tag that is taken away or put
+/// back.
+fn remember(facts: &Facts, judged: &[Judged<'_>], plan: &Plan) -> Option<Remember> {
+    facts.image.as_ref()?;
+    let taken = plan
+        .actions
+        .iter()
+        .any(|planned| planned.mode.acts() && planned.action.takes_tag());
+    if taken {
+        None
+    } else if judged.iter().any(Judged::fixes) {
+        Some(Remember::First)
+    } else if judged.iter().any(Judged::protects) {
+        Some(Remember::Latest)
+    } else {
+        None
+    }
 }
 
-/// One action of each wanted kind, the one that keeps the image before the one that takes it away.
-fn actions(
-    wanted: &[(ActionKind, Mode)],
-    facts: &Facts,
-    image: &TaggedImage,
-    policy: &Policy,
-) -> Vec<PlannedAction> {
-    let mode_of = |kind| {
-        wanted
-            .iter()
-            .find(|(known, _)| *known == kind)
-            .map(|(_, mode)| *mode)
-    };
-    let mut actions = Vec::new();
-    let quarantine = mode_of(ActionKind::Quarantine).and_then(|mode| {
-        let to = policy.quarantine_repository(&facts.repository)?;
-        // The pushed tag moves on with the next quarantined image; this one does not.
-        let own = facts
-            .tag
-            .with_suffix(&format!("-{}", image.digest.short()))
-            .ok()?;
-        let tags = vec![own, facts.tag.clone()];
-        Some(PlannedAction {
-            action: Action::Quarantine { to, tags },
-            mode,
-        })
-    });
-    let quarantine_acts = quarantine
-        .as_ref()
-        .is_some_and(|planned| planned.mode.acts());
-    actions.extend(quarantine);
-    if let Some(mode) = mode_of(ActionKind::Untag)
-        && !quarantine_acts
-    {
-        let is_last = image.tags.iter().all(|tag| *tag == facts.tag);
-        let guard = if is_last {
-            guard_tag(&image.digest).ok()
-        } else {
-            None
-        };
-        actions.push(PlannedAction {
-            action: Action::Untag { guard },
-            mode,
-        });
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
-    if let Some(mode) = mode_of(ActionKind::Notify) {
-        actions.push(PlannedAction {
-            action: Action::Notify,
-            mode,
-        });
-    }
-    actions
 }
 
 #[cfg(test)]

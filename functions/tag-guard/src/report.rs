@@ -22,7 +22,28 @@ pub(crate) fn of(action: &Action, mode: Mode) -> ActionReport {
         Action::Untag { guard: Some(guard) } => {
             report.detail(format!("the image is kept as {guard}"))
         }
-        Action::Untag { guard: None } | Action::Notify => report,
+        Action::Tag { mark } => report.target(mark.as_str()),
+        Action::Restore { to, .. } | Action::RestoreDeleted { to, .. } => {
+            report.target(to.as_str())
+        }
+        Action::Derive { tag, from, .. } => report
+            .target(tag.as_str())
+            .detail(format!("it follows {from}")),
+        Action::Blocked { reason, remedy, .. } => ActionReport {
+            outcome: if mode.acts() {
+                Outcome::Failed
+            } else {
+                Outcome::WouldDo
+            },
+            ..report
+        }
+        .detail(reason.clone())
+        .remedy(remedy.clone())
+        .error_type("action_blocked"),
+        Action::Untag { guard: None }
+        | Action::Archive { .. }
+        | Action::Delete { .. }
+        | Action::Notify => report,
     }
 }
 

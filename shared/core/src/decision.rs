@@ -16,6 +16,10 @@ pub struct RuleOutcome {
     pub why: String,
     /// Whether the rule may act.
     pub mode: Mode,
+    /// Whether the rule has no answer, because a fact is missing or its condition failed; `why` says
+    /// which. Such a rule asks for nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undecided: bool,
 }
 
 /// Why nothing was decided about an image.
@@ -42,6 +46,11 @@ pub enum Skip {
         /// Which one.
         tag: Tag,
     },
+    /// ecr-steward itself put the tag there, as the mark that a rule asks for.
+    Mark {
+        /// Which one.
+        tag: Tag,
+    },
     /// The event outlived the image or its tag: the registry does not have it any more.
     Gone,
     /// Nothing in the policy speaks about an image without a tag.
@@ -59,6 +68,7 @@ impl std::fmt::Display for Skip {
             Self::GuardTag { tag } => {
                 write!(f, "ecr-steward keeps the image under the guard tag {tag}")
             }
+            Self::Mark { tag } => write!(f, "ecr-steward put the tag {tag} there as a mark"),
             Self::Gone => f.write_str("the image or its tag is no longer there"),
             Self::Untagged => f.write_str("the image has no tag and refers to no other image"),
         }

@@ -119,7 +119,7 @@ impl Page {
         let mut steps = Vec::new();
         for planned in &plan.actions {
             let what = match &planned.action {
-                Action::Quarantine { to, tags } => {
+                Action::Quarantine { to, tags, .. } => {
                     let tags: Vec<&str> = tags.iter().map(AsRef::as_ref).collect();
                     format!(
                         "copy the image to {to} as {}, verify it there, then remove the tag {}",
@@ -136,6 +136,17 @@ impl Page {
                 Action::Untag { guard: None } => {
                     format!("remove the tag {}; others keep the image", plan.tag)
                 }
+                Action::Tag { mark } => format!("put the tag {mark} on the image"),
+                Action::Restore { to, .. } => {
+                    format!("put the tag {} back on {to}", plan.tag)
+                }
+                Action::RestoreDeleted { to, .. } => {
+                    format!("bring the tag {} back on {to}", plan.tag)
+                }
+                Action::Archive { .. } => "move the image to the archive".to_owned(),
+                Action::Delete { .. } => "delete the image".to_owned(),
+                Action::Derive { tag, from, .. } => format!("point {tag} to the image of {from}"),
+                Action::Blocked { reason, .. } => format!("not possible: {reason}"),
                 Action::Notify => "tell people".to_owned(),
             };
             steps.push((
@@ -213,6 +224,7 @@ impl Page {
             matched,
             why,
             mode,
+            ..
         } = outcome;
         let (word, style) = if *matched { words.matched } else { words.not };
         self.line(&format!(

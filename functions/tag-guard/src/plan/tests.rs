@@ -33,13 +33,18 @@ fn digest() -> Digest {
 
 fn facts(repository: &str, tag: &str, other_tags: &[&str]) -> Facts {
     let tags = std::iter::once(tag).chain(other_tags.iter().copied());
+    let now = "2026-11-23T10:00:00Z".parse().unwrap();
+    let event = EventFacts {
+        kind: EventKind::Pushed,
+        time: now,
+        now,
+    };
     Facts {
-        repository: repository.parse().unwrap(),
-        tag: tag.parse().unwrap(),
-        image: Some(TaggedImage {
-            digest: digest(),
-            tags: tags.map(|t| t.parse().unwrap()).collect(),
-        }),
+        image: Some(ImageFacts::new(
+            digest(),
+            tags.map(|t| t.parse().unwrap()).collect(),
+        )),
+        ..Facts::absent(repository.parse().unwrap(), tag.parse().unwrap(), event)
     }
 }
 
@@ -89,7 +94,11 @@ fn another_tag_is_quarantined_and_told() {
         plan.actions,
         [
             PlannedAction {
-                action: Action::Quarantine { to, tags },
+                action: Action::Quarantine {
+                    to,
+                    tags,
+                    keeps_tag: false
+                },
                 mode: Mode::Enforce
             },
             PlannedAction {

@@ -18,6 +18,7 @@ pub use size::MAX_DETAIL_BYTES;
 use serde::Deserialize;
 
 use super::incoming::Incoming;
+use crate::facts::Pusher;
 use crate::{AccountId, Digest, Mode, Region, Severity, Tag};
 
 /// The `source` of every event that ecr-steward puts on a bus: its own, and replays of ECR's
@@ -129,6 +130,10 @@ pub struct StewardEvent {
     pub tag: Option<Tag>,
     /// The image.
     pub digest: Option<Digest>,
+    /// Who owns the repository, by its resource tags.
+    pub owner: Option<String>,
+    /// Who pushed the image, where CloudTrail has said so.
+    pub pusher: Option<Pusher>,
     /// Name of the rule that asked for it; names joined with `, ` when several did; never empty.
     pub rule: String,
     /// How much it matters.
@@ -164,6 +169,10 @@ pub struct Violation {
     pub message: String,
     /// What would have been right, for a person.
     pub accepted: Option<String>,
+    /// How much this one matters, where the event says so rule by rule.
+    pub severity: Option<Severity>,
+    /// Whether this rule may act, where the event says so rule by rule.
+    pub mode: Option<Mode>,
 }
 
 /// One thing that was done, or would be.
@@ -240,7 +249,17 @@ impl Violation {
             rule: rule.into(),
             message: message.into(),
             accepted: None,
+            severity: None,
+            mode: None,
         }
+    }
+
+    /// Adds how much this one matters, and whether its rule may act.
+    #[must_use]
+    pub const fn weighed(mut self, severity: Severity, mode: Mode) -> Self {
+        self.severity = Some(severity);
+        self.mode = Some(mode);
+        self
     }
 
     /// Adds what would have been right.

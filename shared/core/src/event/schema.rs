@@ -78,7 +78,8 @@ impl About {
                 &["violations"],
             ),
             DetailType::TagRuleEnforced => (
-                "An action that a tag rule asks for was carried out, such as taking the tag away.",
+                "An action that a tag rule asks for was carried out, such as taking the tag away or \
+                 keeping a derived tag; in mode observe, a derived tag would be.",
                 &["tag"],
                 &["actions"],
             ),

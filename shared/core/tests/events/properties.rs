@@ -9,6 +9,7 @@ use steward_core::event::outgoing::MAX_DETAIL_BYTES;
 use steward_core::event::{
     ActionReport, Detail, DetailType, Outcome, StewardEvent, Violation, schema,
 };
+use steward_core::facts::Pusher;
 use steward_core::{Mode, Severity};
 
 use crate::fixtures;
@@ -67,10 +68,15 @@ fn long_text() -> impl Strategy<Value = String> {
 }
 
 fn violation() -> impl Strategy<Value = Violation> {
-    (text(), text(), option::of(text())).prop_map(|(rule, message, accepted)| Violation {
-        rule,
-        message,
-        accepted,
+    let weight = option::of(proptest::sample::select(Severity::ALL.to_vec()));
+    (text(), text(), option::of(text()), weight).prop_map(|(rule, message, accepted, severity)| {
+        Violation {
+            rule,
+            message,
+            accepted,
+            severity,
+            mode: severity.map(|_| Mode::Enforce),
+        }
     })
 }
 
@@ -118,17 +124,31 @@ fn steward_event() -> impl Strategy<Value = StewardEvent> {
             option::of("[a-z_]{1,20}"),
         ),
         (vec(violation(), 1..4), vec(action(), 1..4)),
-        (text(), text(), text(), btree_map(text(), text(), 0..3)),
+        (
+            text(),
+            text(),
+            text(),
+            btree_map(text(), text(), 0..3),
+            option::of(("[a-z]{1,9}", long_text(), option::of(text()))),
+        ),
     )
         .prop_map(|(detail_type, image, kind, (violations, actions), words)| {
             let (account, region, repository, tag, digest) = image;
             let (severity, mode, error_type) = kind;
-            let (rule, cause, explain, links) = words;
+            let (rule, cause, explain, links, people) = words;
+            let owner = people.as_ref().map(|(owner, ..)| owner.clone());
+            let pusher = people.map(|(_, arn, source_ip)| Pusher {
+                arn,
+                source_ip,
+                user_agent: None,
+            });
             let mut builder = StewardEvent::builder(detail_type, repository, cause)
                 .account(account.map(|x| x.parse().unwrap()))
                 .region(region.map(|x| x.parse().unwrap()))
                 .tag(tag.map(|x| x.parse().unwrap()))
                 .digest(digest.map(|x| x.parse().unwrap()))
+                .owner(owner)
+                .pusher(pusher)
                 .rule(rule)
                 .severity(severity)
                 .mode(mode)

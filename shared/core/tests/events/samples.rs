@@ -6,6 +6,7 @@ use steward_core::event::incoming::parse;
 use steward_core::event::{
     ActionReport, DetailType, Incoming, Outcome, StewardEvent, StewardEventBuilder, Violation,
 };
+use steward_core::facts::Pusher;
 use steward_core::{Mode, Severity};
 
 use crate::fixtures::named;
@@ -40,8 +41,16 @@ fn violated(mode: Mode, outcome: Outcome) -> StewardEvent {
         .mode(mode)
         .severity(Severity::High)
         .violation(
-            Violation::new("releases-only", "tag v1.2.3 is not allowed").accepted("sha-<commit>"),
+            Violation::new("releases-only", "tag v1.2.3 is not allowed")
+                .accepted("sha-<commit>")
+                .weighed(Severity::High, mode),
         )
+        .owner((mode == Mode::Enforce).then(|| "payments".to_owned()))
+        .pusher((mode == Mode::Enforce).then(|| Pusher {
+            arn: "arn:aws:sts::111122223333:assumed-role/ci/build-7".to_owned(),
+            source_ip: Some("198.51.100.7".to_owned()),
+            user_agent: Some("docker/29.0".to_owned()),
+        }))
         .violation(Violation::new("no-v", "tag v1.2.3 starts with v"))
         .action(ActionReport::new("quarantine", outcome).target("quarantine/team/app:v1.2.3"))
         .action(ActionReport::new("notify", Outcome::Done))

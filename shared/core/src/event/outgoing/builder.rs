@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{ActionReport, DetailType, Outcome, StewardEvent, Violation};
 use crate::event::incoming::{Detail, Incoming};
+use crate::facts::Pusher;
 use crate::{AccountId, Digest, Mode, Region, Severity, Tag};
 
 /// The longest key; it becomes part of a DynamoDB key, which has 2048 bytes.
@@ -26,6 +27,8 @@ impl StewardEventBuilder {
                 repository,
                 tag: None,
                 digest: None,
+                owner: None,
+                pusher: None,
                 rule: String::new(),
                 severity: Severity::default(),
                 mode: Mode::default(),
@@ -83,6 +86,18 @@ impl StewardEventBuilder {
     /// The image.
     pub fn digest(mut self, digest: impl Into<Option<Digest>>) -> Self {
         self.event.digest = digest.into();
+        self
+    }
+
+    /// Who owns the repository.
+    pub fn owner(mut self, owner: impl Into<Option<String>>) -> Self {
+        self.event.owner = owner.into();
+        self
+    }
+
+    /// Who pushed the image.
+    pub fn pusher(mut self, pusher: impl Into<Option<Pusher>>) -> Self {
+        self.event.pusher = pusher.into();
         self
     }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{ActionReport, DetailType, Outcome, SOURCE, StewardEvent, Violation};
 use crate::event::error::EventError;
 use crate::event::reader::{Kind, Node, NonEmpty, Read};
+use crate::facts::Pusher;
 
 impl StewardEvent {
     /// Reads the `detail` of one of ecr-steward's events.
@@ -31,6 +32,8 @@ impl StewardEvent {
             repository,
             tag: node.find("tag")?,
             digest: node.find("digest")?,
+            owner: node.find("owner")?,
+            pusher: node.find("pusher")?,
             rule: node.get::<NonEmpty>("rule")?.0,
             severity: node.get("severity")?,
             mode: node.get("mode")?,
@@ -65,6 +68,23 @@ impl Read for Violation {
             rule: node.get("rule")?,
             message: node.get("message")?,
             accepted: node.find("accepted")?,
+            severity: node.find("severity")?,
+            mode: node.find("mode")?,
+        })
+    }
+}
+
+impl Read for Pusher {
+    const KIND: Kind = Kind {
+        what: "a pusher",
+        expected: "{…}",
+    };
+
+    fn read(node: &Node<'_>) -> Result<Self, EventError> {
+        Ok(Self {
+            arn: node.get("arn")?,
+            source_ip: node.find("source_ip")?,
+            user_agent: node.find("user_agent")?,
         })
     }
 }

@@ -77,10 +77,18 @@ fn with_short_texts(event: &StewardEvent) -> StewardEvent {
         clip(text);
     }
     clip_some(&mut short.error_type);
+    clip_some(&mut short.owner);
+    if let Some(pusher) = &mut short.pusher {
+        clip(&mut pusher.arn);
+        clip_some(&mut pusher.source_ip);
+        clip_some(&mut pusher.user_agent);
+    }
     for Violation {
         rule,
         message,
         accepted,
+        severity: _,
+        mode: _,
     } in &mut short.violations
     {
         clip(rule);

@@ -4,6 +4,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{ActionReport, DetailType, Outcome, StewardEvent, Violation};
+use crate::facts::Pusher;
+use crate::{Mode, Severity};
 
 /// A JSON object whose absent members are left out.
 #[derive(Default)]
@@ -33,6 +35,8 @@ impl StewardEvent {
         }
         members.put_some("tag", self.tag.as_ref().map(AsRef::as_ref));
         members.put_some("digest", self.digest.as_ref().map(AsRef::as_ref));
+        members.put_some("owner", self.owner.as_deref());
+        members.put_some("pusher", self.pusher.as_ref().map(pusher));
         members.put("rule", self.rule.as_str());
         members.put("severity", self.severity.as_str());
         members.put("mode", self.mode.as_str());
@@ -64,12 +68,22 @@ fn list<T>(items: &[T], write: impl Fn(&T) -> Value) -> Value {
     items.iter().map(write).collect::<Vec<_>>().into()
 }
 
+fn pusher(pusher: &Pusher) -> Value {
+    let mut members = Members::default();
+    members.put("arn", pusher.arn.as_str());
+    members.put_some("source_ip", pusher.source_ip.as_deref());
+    members.put_some("user_agent", pusher.user_agent.as_deref());
+    Value::Object(members.0)
+}
+
 impl Violation {
     pub(super) fn to_value(&self) -> Value {
         let mut members = Members::default();
         members.put("rule", self.rule.as_str());
         members.put("message", self.message.as_str());
         members.put_some("accepted", self.accepted.as_deref());
+        members.put_some("severity", self.severity.map(Severity::as_str));
+        members.put_some("mode", self.mode.map(Mode::as_str));
         Value::Object(members.0)
     }
 }

@@ -28,6 +28,21 @@ pub(super) fn properties() -> Members {
         ("tag", described("tag", "The tag.")),
         ("digest", described("digest", "The image.")),
         (
+            "owner",
+            json!({
+                "description": "Who owns the repository: its resource tag owner, else team.",
+                "type": "string",
+                "minLength": 1
+            }),
+        ),
+        (
+            "pusher",
+            described(
+                "pusher",
+                "Who pushed the image, where CloudTrail has said so by then.",
+            ),
+        ),
+        (
             "rule",
             json!({
                 "description": "Name of the rule that asked for it; several names are joined with \", \".",
@@ -160,7 +175,22 @@ pub(super) fn shared() -> Value {
                 "properties": {
                     "rule": text("Name of the rule."),
                     "message": text("What is wrong."),
-                    "accepted": text("What would have been right, for a person.")
+                    "accepted": text("What would have been right, for a person."),
+                    "severity": described("severity", "How much this rule matters."),
+                    "mode": described("mode", "Whether this rule may act.")
+                }
+            }),
+        ),
+        (
+            "pusher",
+            json!({
+                "description": "Who called, as CloudTrail records it.",
+                "type": "object",
+                "required": ["arn"],
+                "properties": {
+                    "arn": text("ARN of the user, or of the assumed role's session."),
+                    "source_ip": text("The address that the call came from."),
+                    "user_agent": text("The program that made the call.")
                 }
             }),
         ),

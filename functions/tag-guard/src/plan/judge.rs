@@ -1,0 +1,191 @@
+//! What one rule says to one tag and its image.
+
+mod checks;
+
+use jiff::Timestamp;
+use steward_core::decision::RuleOutcome;
+use steward_core::event::outgoing::Violation;
+use steward_core::facts::{EventKind, Facts};
+use steward_core::policy::{ActionKind, Exemption, ExemptionState, Policy, TagRule};
+use steward_core::{Mode, Tag};
+
+use checks::Found;
+
+/// What one rule says.
+pub(super) struct Judged<'p> {
+    pub(super) rule: &'p TagRule,
+    pub(super) outcome: RuleOutcome,
+    pub(super) violation: Option<Violation>,
+    pub(super) recheck_at: Option<Timestamp>,
+    /// Whether the rule looks at this tag: its `tags` and its condition let it.
+    pub(super) speaks: bool,
+    /// Whether what is wrong is that the tag moved or went.
+    pub(super) lost: bool,
+    tag: Tag,
+}
+
+impl Judged<'_> {
+    pub(super) fn mode(&self) -> Mode {
+        self.outcome.mode
+    }
+
+    /// Whether the tag may not move.
+    pub(super) fn fixes(&self) -> bool {
+        self.speaks && self.rule.immutable.contains(&self.tag)
+    }
+
+    /// Whether the tag may not go.
+    pub(super) fn protects(&self) -> bool {
+        self.speaks && self.rule.protected.contains(&self.tag)
+    }
+
+    /// Whether the rule is violated and asks for an action.
+    pub(super) fn wants(&self, kind: ActionKind) -> bool {
+        self.violation.is_some() && self.rule.on_violation.contains(&kind)
+    }
+}
+
+/// Looks at one rule.
+pub(super) fn judge<'p>(rule: &'p TagRule, mode: Mode, facts: &Facts) -> Judged<'p> {
+    let mut judged = Judged {
+        rule,
+        outcome: RuleOutcome {
+            rule: rule.name.clone(),
+            matched: false,
+            why: String::new(),
+            mode,
+            undecided: false,
+        },
+        violation: None,
+        recheck_at: None,
+        speaks: false,
+        lost: false,
+        tag: facts.tag.clone(),
+    };
+    let tag = &facts.tag;
+    if !rule.speaks_of(tag) {
+        judged.outcome.why = format!("the rule does not speak about {tag}");
+        return judged;
+    }
+    let mut found = Found::default();
+    match condition(rule, facts) {
+        Condition::Holds => {}
+        Condition::Violated(why) => found.wrong.push(why),
+        Condition::Passes(why) => {
+            judged.outcome.why = why;
+            return judged;
+        }
+        Condition::Undecided(why) => {
+            judged.outcome.undecided = true;
+            judged.outcome.why = why;
+            return judged;
+        }
+    }
+    judged.speaks = true;
+    checks::look(rule, facts, &mut found);
+    judged.recheck_at = found.recheck_at;
+    judged.lost = found.lost;
+    if found.wrong.is_empty() {
+        judged.outcome.undecided = !found.unknown.is_empty();
+        judged.outcome.why = found.why_not();
+        return judged;
+    }
+    let mut why = found.wrong.join("; ");
+    let mut message = rule.message.clone().unwrap_or_else(|| why.clone());
+    let exemption = rule.exemption(&facts.repository, tag, facts.event.now);
+    if let Some((exemption, state)) = exemption {
+        let text = exempt(exemption, state);
+        if state.holds() {
+            judged.outcome.why = format!("{why}, but {text}");
+            judged.lost = false;
+            return judged;
+        }
+        why = format!("{why}; {text}");
+        message = format!("{}; {text}", message.trim_end_matches('.'));
+    }
+    judged.outcome.matched = true;
+    judged.outcome.why = why;
+    judged.violation = Some(Violation {
+        accepted: found.accepted,
+        ..Violation::new(rule.name.clone(), message).weighed(rule.severity, mode)
+    });
+    judged
+}
+
+fn exempt(exemption: &Exemption, state: ExemptionState) -> String {
+    let Exemption { until, reason, .. } = exemption;
+    let left = match state {
+        ExemptionState::Ended { .. } => {
+            return format!("the exemption ended on {until} ({reason})");
+        }
+        ExemptionState::Holds { days_left: 0 } => ", today is its last day".to_owned(),
+        ExemptionState::Holds { days_left: 1 } => ", 1 day left".to_owned(),
+        ExemptionState::Holds { days_left } if state.ends_soon() => {
+            format!(", {days_left} days left")
+        }
+        ExemptionState::Holds { .. } => String::new(),
+    };
+    format!("it is exempt until {until}{left} ({reason})")
+}
+
+/// Whether the checks are to be made, by the rule's condition.
+enum Condition {
+    Holds,
+    /// The condition is all there is, and it holds.
+    Violated(String),
+    Passes(String),
+    Undecided(String),
+}
+
+fn condition(rule: &TagRule, facts: &Facts) -> Condition {
+    let Some(condition) = &rule.when else {
+        return Condition::Holds;
+    };
+    let alone = !checks::has_any(rule);
+    if alone && facts.image.is_none() {
+        return Condition::Passes("the tag is gone".to_owned());
+    }
+    match condition.holds(facts) {
+        Err(undecided) => {
+            tracing::warn!(rule = rule.name, %undecided, "a rule is not decided");
+            Condition::Undecided(undecided.to_string())
+        }
+        Ok(false) => Condition::Passes(format!(
+            "its condition does not hold: {}",
+            condition.as_str()
+        )),
+        Ok(true) if alone => {
+            Condition::Violated(format!("its condition holds: {}", condition.as_str()))
+        }
+        Ok(true) => Condition::Holds,
+    }
+}
+
+/// Whether the tag is a mark that a rule put on this very image. Only a mark with the image's own
+/// digest in it counts: otherwise anyone could push past every rule under the name of a mark.
+pub(super) fn own_mark(facts: &Facts, policy: &Policy) -> bool {
+    let Some(digest) = facts.digest() else {
+        return false;
+    };
+    policy
+        .tag_rules
+        .iter()
+        .filter(|rule| rule.applies_to(&facts.repository))
+        .filter_map(|rule| rule.mark.as_ref())
+        .any(|mark| mark.is_mark_of(&facts.tag, digest))
+}
+
+/// Whether an image with another tag instead would violate the rule as well: an action that takes the
+/// whole image must not take a tag away that is in order.
+pub(super) fn violates_as(rule: &TagRule, mode: Mode, facts: &Facts, other: &Tag) -> bool {
+    let facts = Facts {
+        tag: other.clone(),
+        previous: None,
+        event: steward_core::facts::EventFacts {
+            kind: EventKind::Review,
+            ..facts.event.clone()
+        },
+        ..facts.clone()
+    };
+    judge(rule, mode, &facts).violation.is_some()
+}
