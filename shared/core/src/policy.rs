@@ -33,7 +33,7 @@ pub use endpoint::{Endpoint, EndpointError, HeaderSource, parse_webhook_url};
 pub use error::{Location, PolicyError, PolicyErrorKind, PolicyErrors};
 pub use exemption::{Exemption, ExemptionState};
 pub use image_rule::{
-    ImageRule, IndexScope, Metadata, RequiredReferrer, TextGlob, TextPattern, TextPatternError,
+    ImageRule, ImageVerdict, IndexScope, Metadata, RequiredReferrer, TextGlob, TextPattern, TextPatternError,
 };
 pub use mark::Mark;
 pub use notification::{Channel, Notifications, Route, RouteFacts, RouteMatch};
@@ -86,7 +86,7 @@ impl Policy {
             omitted,
         };
         let root = document::read(text).map_err(|error| failed(vec![error], 0))?;
-        let mut decoder = decode::Decoder::default();
+        let mut decoder = decode::Decoder::new(text);
         let policy = decode::policy(&mut decoder, &root);
         let (errors, omitted) = decoder.finish();
         match policy {

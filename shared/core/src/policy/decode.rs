@@ -1,10 +1,12 @@
 //! From nodes to the policy's types, collecting every mistake instead of stopping at the first.
 
+mod image_rule;
 mod notifications;
 mod patterns;
 mod policy;
 mod replication;
 mod tag_rules;
+mod values;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -46,7 +48,9 @@ pub(super) struct Named<'n> {
 
 /// Collects mistakes.
 #[derive(Default)]
-pub(super) struct Decoder {
+pub(super) struct Decoder<'t> {
+    /// The text of the policy.
+    source: &'t str,
     errors: Vec<PolicyError>,
     omitted: usize,
     costly: usize,
@@ -68,7 +72,59 @@ impl<'n> Fields<'n> {
     }
 }
 
-impl Decoder {
+impl<'t> Decoder<'t> {
+    /// Collects mistakes in a text.
+    pub(super) fn new(source: &'t str) -> Self {
+        Self {
+            source,
+            ..Self::default()
+        }
+    }
+
+    /// The place of a character of a text that a node holds, counted from the text's start.
+    ///
+    /// Quotes, escapes, indentation and folded lines stand between the two, so the characters that
+    /// are not white space are found one by one; YAML keeps their order.
+    pub(super) fn place_in(&self, at: &At<'_>, text: &str, offset: usize) -> Location {
+        let start = at.node.location;
+        let mut location = start;
+        let mut wanted = text
+            .chars()
+            .take(offset.saturating_add(1))
+            .filter(|c| !c.is_whitespace())
+            .peekable();
+        let lines = self.source.lines().enumerate().skip(start.line - 1);
+        for (line, characters) in lines {
+            // The header of a block (`|`, `>-`) is no part of its text.
+            let skip = if line + 1 == start.line {
+                start.column - 1
+            } else {
+                0
+            };
+            let is_header = line + 1 == start.line
+                && characters
+                    .chars()
+                    .nth(skip)
+                    .is_some_and(|c| matches!(c, '|' | '>'));
+            if is_header {
+                continue;
+            }
+            for (column, c) in characters.chars().enumerate().skip(skip) {
+                let Some(next) = wanted.peek() else {
+                    return location;
+                };
+                if *next == c {
+                    wanted.next();
+                    location = Location {
+                        line: line + 1,
+                        column: column + 1,
+                    };
+                }
+            }
+        }
+        location
+    }
+
     /// The mistakes in the order of the file, and how many were left out.
     pub(super) fn finish(mut self) -> (Vec<PolicyError>, usize) {
         self.errors.sort_by_key(|error| (error.line, error.column));

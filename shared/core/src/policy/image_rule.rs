@@ -1,8 +1,15 @@
+//! What an image must be like.
+
+mod check;
+mod referrers;
+
 use std::time::Duration;
 
 use regex::Regex;
 
 use crate::facts::Platform;
+
+pub use check::ImageVerdict;
 
 /// What an image must be like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,8 +20,8 @@ pub struct ImageRule {
     pub annotations: Metadata,
     /// Platforms that must all be there.
     pub platforms: Vec<Platform>,
-    /// Largest compressed size in bytes: of an image its configuration and layers, of an index the
-    /// sum over its images with each layer counted once.
+    /// Largest compressed size in bytes: of an image the sum of its layers, of an index that over
+    /// all its images with each layer counted once.
     pub max_size: Option<u64>,
     /// Whether the process must not run as root.
     pub non_root: bool,
@@ -61,8 +68,11 @@ pub struct Metadata {
 pub struct RequiredReferrer {
     /// What it is called in messages: `signature`, `SBOM`, `provenance`, or the artifact type.
     pub what: String,
-    /// Globs over artifact types; one must match.
+    /// Globs over artifact types; one must match, unless the referrer says what it states.
     pub artifact_types: Vec<TextGlob>,
+    /// Globs over the predicate type of a statement (in-toto), of which one must match where a
+    /// referrer tells its predicate type; empty: only the artifact type counts.
+    pub predicate_types: Vec<TextGlob>,
     /// How long after the push it may be missing.
     pub within: Duration,
 }
@@ -71,7 +81,7 @@ pub struct RequiredReferrer {
 #[derive(Clone, Debug)]
 pub struct TextGlob {
     text: String,
-    regex: Regex,
+    matcher: Matcher,
 }
 
 /// A pattern over a value: a glob, or a regular expression between slashes that must match the whole
@@ -79,7 +89,25 @@ pub struct TextGlob {
 #[derive(Clone, Debug)]
 pub struct TextPattern {
     text: String,
-    regex: Regex,
+    matcher: Matcher,
+}
+
+/// Most globs need no engine, which costs time when a function starts.
+#[derive(Clone, Debug)]
+enum Matcher {
+    Exact,
+    Prefix(String),
+    Regex(Box<Regex>),
+}
+
+impl Matcher {
+    fn matches(&self, pattern: &str, text: &str) -> bool {
+        match self {
+            Self::Exact => pattern == text,
+            Self::Prefix(prefix) => text.starts_with(prefix.as_str()),
+            Self::Regex(regex) => regex.is_match(text),
+        }
+    }
 }
 
 /// Why a text is not a pattern over values.
@@ -103,30 +131,44 @@ impl TextGlob {
     ///
     /// When the text is empty or too long.
     pub fn new(text: &str) -> Result<Self, TextPatternError> {
-        let mut pattern = String::new();
-        for c in text.chars() {
-            match c {
-                '*' => pattern.push_str(".*"),
-                '?' => pattern.push('.'),
-                c => pattern.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
+        check_length(text)?;
+        let is_plain = |text: &str| !text.contains(['*', '?']);
+        let matcher = match text.strip_suffix('*') {
+            _ if is_plain(text) => Matcher::Exact,
+            Some(prefix) if is_plain(prefix) => Matcher::Prefix(prefix.to_owned()),
+            _ => {
+                let mut pattern = String::new();
+                for c in text.chars() {
+                    match c {
+                        '*' => pattern.push_str(".*"),
+                        '?' => pattern.push('.'),
+                        c => pattern.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
+                    }
+                }
+                Matcher::Regex(Box::new(compile(&pattern)?))
             }
-        }
+        };
         Ok(Self {
-            regex: whole(text, &pattern)?,
             text: text.to_owned(),
+            matcher,
         })
     }
 
     /// Whether a text matches.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        self.matcher.matches(&self.text, text)
     }
 
     /// The glob as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether the glob costs memory and time to compile.
+    pub(super) const fn is_costly(&self) -> bool {
+        matches!(self.matcher, Matcher::Regex(_))
     }
 }
 
@@ -140,20 +182,25 @@ impl TextPattern {
         let inner = text
             .strip_prefix('/')
             .and_then(|text| text.strip_suffix('/'));
-        let regex = match inner {
-            Some(inner) => whole(text, inner)?,
-            None => TextGlob::new(text)?.regex,
+        let matcher = match inner {
+            Some(inner) => {
+                check_length(text)?;
+                // Alone first: `a)(b` would be fine within the anchors' group.
+                regex_with_limits(inner)?;
+                Matcher::Regex(Box::new(compile(inner)?))
+            }
+            None => TextGlob::new(text)?.matcher,
         };
         Ok(Self {
             text: text.to_owned(),
-            regex,
+            matcher,
         })
     }
 
     /// Whether a value matches.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {
-        self.regex.is_match(value)
+        self.matcher.matches(&self.text, value)
     }
 
     /// The pattern as written.
@@ -161,13 +208,27 @@ impl TextPattern {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// Whether the pattern costs memory and time to compile.
+    pub(super) const fn is_costly(&self) -> bool {
+        matches!(self.matcher, Matcher::Regex(_))
+    }
 }
 
-fn whole(text: &str, pattern: &str) -> Result<Regex, TextPatternError> {
+const fn check_length(text: &str) -> Result<(), TextPatternError> {
     if text.is_empty() || text.len() > TextGlob::MAX_LEN {
         return Err(TextPatternError::Length);
     }
-    regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
+    Ok(())
+}
+
+/// An expression that must match the whole text.
+fn compile(pattern: &str) -> Result<Regex, TextPatternError> {
+    regex_with_limits(&format!("^(?s:{pattern})$"))
+}
+
+fn regex_with_limits(pattern: &str) -> Result<Regex, TextPatternError> {
+    regex::RegexBuilder::new(pattern)
         .size_limit(256 << 10)
         .dfa_size_limit(256 << 10)
         .nest_limit(64)
@@ -194,3 +255,38 @@ impl PartialEq for TextPattern {
 }
 
 impl Eq for TextPattern {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_and_expressions_match_the_whole_text() {
+        let cases: [(&str, &[&str], &[&str]); 6] = [
+            ("a/b", &["a/b"], &["a/bc", "xa/b"]),
+            ("a/*", &["a/", "a/b/c"], &["b/a/"]),
+            ("*", &["", "x"], &[]),
+            (
+                "*.example.com/?",
+                &["x.example.com/1"],
+                &["xexample.com/1", "x.example.com/12"],
+            ),
+            ("/[0-9a-f]{4}/", &["0af1"], &["0af12", "x0af1"]),
+            ("/a|b/", &["a", "b"], &["ab"]),
+        ];
+        for (text, yes, no) in cases {
+            let pattern = TextPattern::new(text).unwrap();
+            assert!(yes.iter().all(|value| pattern.matches(value)), "{text}");
+            assert!(!no.iter().any(|value| pattern.matches(value)), "{text}");
+        }
+        for wrong in ["", "/(/", "/a)(b/", "/a{5000}{5000}/"] {
+            assert!(TextPattern::new(wrong).is_err(), "{wrong}");
+        }
+        // A slash at one end only is text.
+        assert!(TextPattern::new("/a").unwrap().matches("/a"));
+        assert_eq!(
+            TextGlob::new(&"a".repeat(1025)),
+            Err(TextPatternError::Length)
+        );
+    }
+}

@@ -5,8 +5,10 @@
 //! them together: every field that one knows the other knows, and what the schema refuses the
 //! decoder refuses too.
 
+mod image;
 mod notifications;
 mod replication;
+mod tag_rule;
 mod tags;
 
 use serde_json::{Map, Value, json};
@@ -17,7 +19,8 @@ use super::{Policy, RepositoryGlob};
 
 use notifications::{channel, notifications, route};
 use replication::{replication_rule, replication_target};
-use tags::{repository_set, tag_pattern, tag_rule};
+use tag_rule::{exemption, tag_rule};
+use tags::{repository_set, tag_pattern};
 
 const HEADLINE: &str = "What ecr-steward should do with the images of a registry.";
 
@@ -105,7 +108,11 @@ pub(super) fn schema() -> Value {
             ("quarantine", quarantine()),
             (
                 "tag_rules",
-                list("tag_rule", 0, "Which tags images may have."),
+                list(
+                    "tag_rule",
+                    0,
+                    "Which tags images may have, and what images must be like.",
+                ),
             ),
             (
                 "replication",
@@ -193,6 +200,15 @@ fn definitions() -> Value {
             "type": "string",
             "pattern": "^(?:https?://.+|secretsmanager:[A-Za-z0-9/_+=.@:-]+(?:#.+)?|ssm:[A-Za-z0-9/_.:-]+)$",
         },
+        "duration": {
+            "description": "A whole number with `s`, `m`, `h` or `d`.",
+            "type": "string",
+            "pattern": "^[0-9]+[smhd]$",
+            "examples": ["15m", "24h", "90d"],
+        },
+        "exemption": exemption(),
+        "image_rule": image::image_rule(),
+        "required_referrer": image::required_referrer(),
         "tag_rule": tag_rule(),
         "replication_rule": replication_rule(),
         "replication_target": replication_target(),

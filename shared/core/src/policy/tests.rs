@@ -60,7 +60,7 @@ notifications:
 "#;
     insta::assert_snapshot!(errors(text), @r##"
     policy.yaml:2:7: mode: unknown mode `enforced`; did you mean `enforce`? (expected one of `observe`, `enforce`)
-    policy.yaml:6:5: tag_rules[0].alow: unknown field `alow`; did you mean `allow`? (expected one of the fields `name`, `repositories`, `allow`, `deny`, `on_violation`, `mode`, `severity`, `message`)
+    policy.yaml:6:5: tag_rules[0].alow: unknown field `alow`; did you mean `allow`? (expected one of the fields `name`, `repositories`, `tags`, `allow`, `deny`, `immutable`, `protected`, `derive`, `image`, `companion`, `when`, `on_violation`, `mark`, `delete_after`, `exempt`, `mode`, `severity`, `message`)
     policy.yaml:7:12: tag_rules[0].deny[0]: `/(/` is not a valid regular expression: unclosed group (expected a regular expression between slashes, without look-around or back-references)
     policy.yaml:12:19: replication[0].to[0].registry: `https://registry.example.com` is not a registry (expected host[:port] without a scheme such as https://)
     policy.yaml:18:12: notifications.routes[0].to[0]: no channel is named `chatt`; did you mean `chat`? (expected `chat`)
@@ -129,7 +129,7 @@ notifications:
     policy.yaml:9:20: tag_rules[0].on_violation[0]: unknown action `notfy`; did you mean `notify`? (expected one of `tag`, `restore`, `quarantine`, `archive`, `untag`, `delete`, `notify`)
     policy.yaml:9:35: tag_rules[0].on_violation[2]: `notify` is there twice
     policy.yaml:10:15: tag_rules[0].severity: found the number `3` (expected a text: one of `info`, `low`, `medium`, `high`, `critical`)
-    policy.yaml:11:5: tag_rules[1]: has neither `allow` nor `deny`, so no tag could violate it (expected `allow`, `deny` or both)
+    policy.yaml:11:5: tag_rules[1]: has no check, so nothing could violate it (expected one or more of `allow`, `deny`, `immutable`, `protected`, `image`, `companion`, `when` or `derive`)
     policy.yaml:11:11: tag_rules[1].name: the rule of line 6 is named `one` as well (expected a name of its own for each rule)
     policy.yaml:12:19: tag_rules[1].repositories: found a text (expected a list of globs such as `["prod/**"]`, or a mapping with `include` and `exclude`)
     policy.yaml:13:5: tag_rules[2].name: the field `name` is missing (expected up to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit)

@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::event::DetailType;
 use crate::mode::Severity;
@@ -11,20 +10,24 @@ use super::super::{
 };
 use super::patterns::repository_globs;
 use super::policy::{NAME, is_plain_name, severity};
+use super::values::{Limits, duration};
 use super::{At, Decoder};
 
 const MAX_CHANNELS: usize = 100;
 const MAX_ROUTES: usize = 200;
 const MAX_HEADERS: usize = 20;
 
-/// Longest `repeat_after`: what was told is remembered in the state table for that long.
-const MAX_REPEAT_AFTER: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// Limits of `repeat_after`: what was told is remembered in the state table for that long.
+const REPEAT_AFTER: Limits = Limits {
+    shortest: "1s",
+    longest: "90d",
+};
 
 const TOPIC: &str =
     "the ARN of a standard SNS topic, such as `arn:aws:sns:eu-west-1:111122223333:ecr-steward`";
 
 /// Channels and routes; `rules` are the names that a route may ask for.
-pub(super) fn notifications(d: &mut Decoder, at: &At<'_>, rules: &[&str]) -> Notifications {
+pub(super) fn notifications(d: &mut Decoder<'_>, at: &At<'_>, rules: &[&str]) -> Notifications {
     let mut notifications = Notifications::default();
     let Some(fields) = d.fields(at, &["channels", "routes", "repeat_after"]) else {
         return notifications;
@@ -53,43 +56,14 @@ pub(super) fn notifications(d: &mut Decoder, at: &At<'_>, rules: &[&str]) -> Not
             .collect();
     }
     if let Some(at) = fields.get("repeat_after") {
-        const EXPECTED: &str = "a whole number with `s`, `m`, `h` or `d`, from `1s` to `90d`";
-        if let Some(after) = d.parsed(&at, EXPECTED, duration) {
+        if let Some(after) = duration(d, &at, &REPEAT_AFTER) {
             notifications.repeat_after = after;
         }
     }
     notifications
 }
 
-fn duration(text: &str) -> Result<Duration, &'static str> {
-    const WRONG: &str = "is not a duration";
-    let mut digits = text.chars();
-    let unit = match digits.next_back() {
-        Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 60 * 60,
-        Some('d') => 24 * 60 * 60,
-        _ => return Err(WRONG),
-    };
-    let digits = digits.as_str();
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(WRONG);
-    }
-    let seconds = digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|count| count.checked_mul(unit));
-    let duration = Duration::from_secs(seconds.ok_or("is too long")?);
-    if duration.is_zero() {
-        Err("is no time at all")
-    } else if duration > MAX_REPEAT_AFTER {
-        Err("is too long")
-    } else {
-        Ok(duration)
-    }
-}
-
-fn channel(d: &mut Decoder, at: &At<'_>) -> Option<Channel> {
+fn channel(d: &mut Decoder<'_>, at: &At<'_>) -> Option<Channel> {
     const KINDS: [&str; 3] = ["sns", "slack", "webhook"];
     let before = d.errors.len();
     let fields = d.fields(at, &KINDS)?;
@@ -137,7 +111,7 @@ fn channel(d: &mut Decoder, at: &At<'_>) -> Option<Channel> {
     }
 }
 
-fn endpoint(d: &mut Decoder, at: &At<'_>) -> Option<Endpoint> {
+fn endpoint(d: &mut Decoder<'_>, at: &At<'_>) -> Option<Endpoint> {
     d.parsed_secretly(at, Endpoint::EXPECTED, |text| {
         text.parse::<Endpoint>()
             .map_err(|error| match std::error::Error::source(&error) {
@@ -171,7 +145,7 @@ fn topic_arn(text: &str) -> Result<String, &'static str> {
 }
 
 /// Headers of a webhook, without those that belong to the transport.
-fn headers(d: &mut Decoder, at: &At<'_>) -> BTreeMap<String, HeaderSource> {
+fn headers(d: &mut Decoder<'_>, at: &At<'_>) -> BTreeMap<String, HeaderSource> {
     const NAME: &str = "a header name such as `authorization`";
     const VALUE: &str = "visible characters, `secretsmanager:NAME[#json-key]` or `ssm:NAME`";
     const RESERVED: [&str; 6] = [
@@ -228,7 +202,7 @@ fn headers(d: &mut Decoder, at: &At<'_>) -> BTreeMap<String, HeaderSource> {
     headers
 }
 
-fn route(d: &mut Decoder, at: &At<'_>, channels: &[&str], rules: &[&str]) -> Option<Route> {
+fn route(d: &mut Decoder<'_>, at: &At<'_>, channels: &[&str], rules: &[&str]) -> Option<Route> {
     let fields = d.fields(at, &["match", "to"])?;
     let matches = fields
         .get("match")
@@ -263,7 +237,7 @@ fn route(d: &mut Decoder, at: &At<'_>, channels: &[&str], rules: &[&str]) -> Opt
     })
 }
 
-fn route_match(d: &mut Decoder, at: &At<'_>, rules: &[&str]) -> Option<RouteMatch> {
+fn route_match(d: &mut Decoder<'_>, at: &At<'_>, rules: &[&str]) -> Option<RouteMatch> {
     let fields = d.fields(at, &["severity", "detail_type", "repositories", "rules"])?;
     let mut matches = RouteMatch::default();
     if let Some(at) = fields.get("severity") {

@@ -17,13 +17,13 @@ const PATTERN: &str =
 const RANGE: &str = "a range such as `>=1.4, <3` or `~2.1`";
 
 /// One glob over repository names.
-pub(super) fn repository_glob(d: &mut Decoder, at: &At<'_>) -> Option<RepositoryGlob> {
+pub(super) fn repository_glob(d: &mut Decoder<'_>, at: &At<'_>) -> Option<RepositoryGlob> {
     let glob = d.parsed(at, GLOB, RepositoryGlob::new)?;
     (!glob.is_costly() || d.afford(at)).then_some(glob)
 }
 
 /// A list of globs over repository names.
-pub(super) fn repository_globs(d: &mut Decoder, at: &At<'_>) -> Vec<RepositoryGlob> {
+pub(super) fn repository_globs(d: &mut Decoder<'_>, at: &At<'_>) -> Vec<RepositoryGlob> {
     let list = d.list(
         at,
         MAX_PATTERNS,
@@ -35,7 +35,7 @@ pub(super) fn repository_globs(d: &mut Decoder, at: &At<'_>) -> Vec<RepositoryGl
 }
 
 /// `[…]`, or `{include: […], exclude: […]}`.
-pub(super) fn repository_set(d: &mut Decoder, at: &At<'_>) -> Option<RepositorySet> {
+pub(super) fn repository_set(d: &mut Decoder<'_>, at: &At<'_>) -> Option<RepositorySet> {
     if let Value::List(_) = at.node.value {
         return Some(RepositorySet {
             include: repository_globs(d, at),
@@ -69,19 +69,19 @@ pub(super) fn repository_set(d: &mut Decoder, at: &At<'_>) -> Option<RepositoryS
 }
 
 /// A list of tag patterns with at least one entry.
-pub(super) fn tag_patterns(d: &mut Decoder, at: &At<'_>) -> Vec<TagPattern> {
+pub(super) fn tag_patterns(d: &mut Decoder<'_>, at: &At<'_>) -> Vec<TagPattern> {
     let list = d.list(at, MAX_PATTERNS, PATTERN);
     list.iter().filter_map(|at| tag_pattern(d, at)).collect()
 }
 
 /// A list of tag patterns that may be empty.
-pub(super) fn tag_patterns_or_none(d: &mut Decoder, at: &At<'_>) -> Vec<TagPattern> {
+pub(super) fn tag_patterns_or_none(d: &mut Decoder<'_>, at: &At<'_>) -> Vec<TagPattern> {
     let list = d.list_or_empty(at, MAX_PATTERNS, PATTERN);
     list.iter().filter_map(|at| tag_pattern(d, at)).collect()
 }
 
 /// `{allow: […], deny: […]}`.
-pub(super) fn tag_filter(d: &mut Decoder, at: &At<'_>) -> Option<TagFilter> {
+pub(super) fn tag_filter(d: &mut Decoder<'_>, at: &At<'_>) -> Option<TagFilter> {
     let fields = d.fields(at, &["allow", "deny"])?;
     let allow = fields.get("allow");
     let deny = fields.get("deny");
@@ -98,9 +98,20 @@ pub(super) fn tag_filter(d: &mut Decoder, at: &At<'_>) -> Option<TagFilter> {
     })
 }
 
-fn tag_pattern(d: &mut Decoder, at: &At<'_>) -> Option<TagPattern> {
+fn tag_pattern(d: &mut Decoder<'_>, at: &At<'_>) -> Option<TagPattern> {
+    pattern(d, at, true)
+}
+
+/// The pattern of the tags that others are derived from. What is derived follows releases, so a
+/// version is no pre-release here unless the pattern says so.
+pub(super) fn source_pattern(d: &mut Decoder<'_>, at: &At<'_>) -> Option<TagPattern> {
+    pattern(d, at, false)
+}
+
+fn pattern(d: &mut Decoder<'_>, at: &At<'_>, prereleases: bool) -> Option<TagPattern> {
     let pattern = match &at.node.value {
-        Value::Map(_) => pattern_with_options(d, at)?,
+        Value::Map(_) => pattern_with_options(d, at, prereleases)?,
+        Value::Text(text) if text == "semver" => TagPattern::semver(None, prereleases).ok()?,
         _ => {
             let text = d.text(at, PATTERN)?;
             TagPattern::new(text)
@@ -111,7 +122,7 @@ fn tag_pattern(d: &mut Decoder, at: &At<'_>) -> Option<TagPattern> {
     (!pattern.is_costly() || d.afford(at)).then_some(pattern)
 }
 
-fn wrong_pattern(d: &mut Decoder, at: &At<'_>, text: &str, error: &TagPatternError) {
+fn wrong_pattern(d: &mut Decoder<'_>, at: &At<'_>, text: &str, error: &TagPatternError) {
     let expected = match error {
         TagPatternError::Placeholder(_) => "`{semver}`, `{calver}` or `{git}`",
         TagPatternError::Range(_) => RANGE,
@@ -131,7 +142,7 @@ fn wrong_pattern(d: &mut Decoder, at: &At<'_>, text: &str, error: &TagPatternErr
 
 /// `{semver: {range: …, prerelease: …}}`, `{calver: {scheme: …}}`, `{exact: …}`, `{glob: …}` or
 /// `{regex: …}`.
-fn pattern_with_options(d: &mut Decoder, at: &At<'_>) -> Option<TagPattern> {
+fn pattern_with_options(d: &mut Decoder<'_>, at: &At<'_>, prereleases: bool) -> Option<TagPattern> {
     const KINDS: [&str; 5] = ["semver", "calver", "exact", "glob", "regex"];
     let before = d.errors.len();
     let fields = d.fields(at, &KINDS)?;
@@ -149,7 +160,7 @@ fn pattern_with_options(d: &mut Decoder, at: &At<'_>) -> Option<TagPattern> {
         return None;
     };
     match kind {
-        "semver" => semver(d, &inner),
+        "semver" => semver(d, &inner, prereleases),
         "calver" => {
             let fields = d.fields(&inner, &["scheme"])?;
             let at = d.required(&fields, "scheme", CalverScheme::EXPECTED)?;
@@ -164,11 +175,11 @@ fn pattern_with_options(d: &mut Decoder, at: &At<'_>) -> Option<TagPattern> {
     }
 }
 
-fn semver(d: &mut Decoder, at: &At<'_>) -> Option<TagPattern> {
+fn semver(d: &mut Decoder<'_>, at: &At<'_>, prereleases: bool) -> Option<TagPattern> {
     let fields = d.fields(at, &["range", "prerelease"])?;
     let prerelease = match fields.get("prerelease") {
         Some(at) => d.boolean(&at)?,
-        None => true,
+        None => prereleases,
     };
     match fields.get("range") {
         Some(at) => d.parsed(&at, RANGE, |range| {

@@ -28,7 +28,7 @@ pub(super) const NAME: &str =
     "up to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit";
 
 /// The whole document. `None` only where the decoder has a mistake to tell.
-pub(in super::super) fn policy(d: &mut Decoder, root: &Node) -> Option<Policy> {
+pub(in super::super) fn policy(d: &mut Decoder<'_>, root: &Node) -> Option<Policy> {
     let at = At {
         node: root,
         path: String::new(),
@@ -122,7 +122,7 @@ fn named_rules<'n>(fields: &Fields<'n>) -> Vec<&'n str> {
     names
 }
 
-fn quarantine(d: &mut Decoder, fields: &Fields<'_>) -> Option<QuarantineSettings> {
+fn quarantine(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<QuarantineSettings> {
     let mut template = None;
     if let Some(at) = fields.get("quarantine") {
         let fields = d.fields(&at, &["repository"])?;
@@ -159,7 +159,7 @@ fn quarantine(d: &mut Decoder, fields: &Fields<'_>) -> Option<QuarantineSettings
 
 /// Refuses rules of which every repository is a quarantine: they could never do anything, because
 /// the quarantine is always outside the scope.
-fn check_quarantine(d: &mut Decoder, fields: &Fields<'_>, policy: &Policy) {
+fn check_quarantine(d: &mut Decoder<'_>, fields: &Fields<'_>, policy: &Policy) {
     let words = words_of(policy);
     let tag_rules = policy
         .tag_rules
@@ -197,7 +197,7 @@ fn check_quarantine(d: &mut Decoder, fields: &Fields<'_>, policy: &Policy) {
 
 /// The name of a rule; `names` holds those before it with their lines.
 pub(super) fn rule_name(
-    d: &mut Decoder,
+    d: &mut Decoder<'_>,
     fields: &Fields<'_>,
     names: &mut Vec<(String, usize)>,
 ) -> Option<String> {
@@ -233,13 +233,13 @@ pub(super) fn is_plain_name(text: &str) -> bool {
 }
 
 /// `observe` or `enforce`.
-pub(super) fn mode(d: &mut Decoder, at: &At<'_>) -> Option<Mode> {
+pub(super) fn mode(d: &mut Decoder<'_>, at: &At<'_>) -> Option<Mode> {
     let words = [Mode::Observe, Mode::Enforce].map(|mode| (mode.as_str(), mode));
     d.word(at, "mode", &words)
 }
 
 /// One of the severities.
-pub(super) fn severity(d: &mut Decoder, at: &At<'_>) -> Option<Severity> {
+pub(super) fn severity(d: &mut Decoder<'_>, at: &At<'_>) -> Option<Severity> {
     d.word(
         at,
         "severity",

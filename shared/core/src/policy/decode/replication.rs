@@ -29,7 +29,7 @@ pub(super) const REPOSITORY_TEMPLATE: &str =
     "a name with `{repository}`, `{basename}` or `{prefix}`, such as `dr/{repository}`";
 
 /// The list of replication rules.
-pub(super) fn replication(d: &mut Decoder, at: &At<'_>) -> Vec<ReplicationRule> {
+pub(super) fn replication(d: &mut Decoder<'_>, at: &At<'_>) -> Vec<ReplicationRule> {
     let mut names = Vec::new();
     let list = d.list_or_empty(at, MAX_RULES, "replication rules");
     list.iter()
@@ -37,7 +37,11 @@ pub(super) fn replication(d: &mut Decoder, at: &At<'_>) -> Vec<ReplicationRule> 
         .collect()
 }
 
-fn rule(d: &mut Decoder, at: &At<'_>, names: &mut Vec<(String, usize)>) -> Option<ReplicationRule> {
+fn rule(
+    d: &mut Decoder<'_>,
+    at: &At<'_>,
+    names: &mut Vec<(String, usize)>,
+) -> Option<ReplicationRule> {
     let fields = d.fields(at, &FIELDS)?;
     let name = rule_name(d, &fields, names);
     let repositories = d
@@ -79,7 +83,7 @@ fn rule(d: &mut Decoder, at: &At<'_>, names: &mut Vec<(String, usize)>) -> Optio
 }
 
 fn check_against_others(
-    d: &mut Decoder,
+    d: &mut Decoder<'_>,
     at: &At<'_>,
     target: &ReplicationTarget,
     others: &[ReplicationTarget],
@@ -118,7 +122,7 @@ fn check_against_others(
     }
 }
 
-fn target(d: &mut Decoder, at: &At<'_>) -> Option<ReplicationTarget> {
+fn target(d: &mut Decoder<'_>, at: &At<'_>) -> Option<ReplicationTarget> {
     const HOST: &str = "host[:port], such as `444455556666.dkr.ecr.eu-central-1.amazonaws.com`";
     const ROLE: &str = "the ARN of an IAM role, such as `arn:aws:iam::444455556666:role/name`";
     const EXTERNAL_ID: &str = "2 to 1224 letters, digits and characters of `_+=,.@:/-`";
@@ -204,7 +208,7 @@ fn target(d: &mut Decoder, at: &At<'_>) -> Option<ReplicationTarget> {
     })
 }
 
-fn registry(d: &mut Decoder, at: &At<'_>, expected: &str) -> Option<RegistryHost> {
+fn registry(d: &mut Decoder<'_>, at: &At<'_>, expected: &str) -> Option<RegistryHost> {
     let text = d.text(at, expected)?;
     text.parse::<RegistryHost>()
         .map_err(|error| {
@@ -218,7 +222,7 @@ fn registry(d: &mut Decoder, at: &At<'_>, expected: &str) -> Option<RegistryHost
         .ok()
 }
 
-fn create(d: &mut Decoder, at: &At<'_>) -> Option<CreateSettings> {
+fn create(d: &mut Decoder<'_>, at: &At<'_>) -> Option<CreateSettings> {
     let fields = d.fields(at, &["immutable", "scan_on_push", "tags"])?;
     Some(CreateSettings {
         immutable: fields
@@ -237,7 +241,7 @@ fn create(d: &mut Decoder, at: &At<'_>) -> Option<CreateSettings> {
 }
 
 /// Resource tags within the limits of ECR: 50 tags, keys of 128 and values of 256 characters.
-fn resource_tags(d: &mut Decoder, at: &At<'_>) -> BTreeMap<String, String> {
+fn resource_tags(d: &mut Decoder<'_>, at: &At<'_>) -> BTreeMap<String, String> {
     const KEY: &str = "1 to 128 letters, digits, spaces or `_.:/=+-@`, not beginning with `aws:`";
     const VALUE: &str = "a text of up to 256 letters, digits, spaces or `_.:/=+-@`";
     let allowed = |text: &str| {

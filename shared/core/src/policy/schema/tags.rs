@@ -1,8 +1,7 @@
 use serde_json::{Value, json};
 
-use super::{list, object, reference, with};
-use crate::mode::Severity;
-use crate::policy::{ActionKind, TagPattern};
+use super::{list, object, with};
+use crate::policy::TagPattern;
 
 pub(super) fn repository_set() -> Value {
     let globs = list("repository_glob", 1, "The globs of the repositories.");
@@ -95,75 +94,4 @@ pub(super) fn tag_pattern() -> Value {
     let options = with(options, "minProperties", json!(1));
     let options = with(options, "maxProperties", json!(1));
     json!({ "description": "A pattern over tags.", "anyOf": [text, options] })
-}
-
-pub(super) fn tag_rule() -> Value {
-    let rule = object(
-        "Which tags the images of some repositories may have.",
-        &["name", "repositories"],
-        &[
-            (
-                "name",
-                reference("name", "The rule's name; unique among the tag rules."),
-            ),
-            (
-                "repositories",
-                reference("repository_set", "The repositories that the rule watches."),
-            ),
-            (
-                "allow",
-                list(
-                    "tag_pattern",
-                    1,
-                    "A tag must match one of these. Default: every tag may be.",
-                ),
-            ),
-            (
-                "deny",
-                list(
-                    "tag_pattern",
-                    0,
-                    "A tag may match none of these, even where `allow` matches.",
-                ),
-            ),
-            (
-                "on_violation",
-                json!({
-                    "description": "What to do about a violation. The actions run in the order \
-                                    tag, restore, quarantine, archive, untag, delete, notify.",
-                    "type": "array",
-                    "minItems": 1,
-                    "uniqueItems": true,
-                    "items": { "enum": ActionKind::ALL.map(ActionKind::as_str) },
-                    "default": [ActionKind::Notify.as_str()],
-                }),
-            ),
-            (
-                "mode",
-                reference("mode", "The rule's own mode. Default: the policy's."),
-            ),
-            (
-                "severity",
-                with(
-                    reference("severity", "How much a violation matters."),
-                    "default",
-                    json!(Severity::default().as_str()),
-                ),
-            ),
-            (
-                "message",
-                json!({
-                    "description": "A sentence for the pusher, added to what would be accepted.",
-                    "type": "string",
-                    "minLength": 1,
-                    "maxLength": 1001,
-                }),
-            ),
-        ],
-    );
-    with(
-        rule,
-        "anyOf",
-        json!([{ "required": ["allow"] }, { "required": ["deny"] }]),
-    )
 }

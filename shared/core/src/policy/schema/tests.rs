@@ -212,7 +212,7 @@ fn every_field_is_described() {
 }
 
 /// Policies that both the schema and the decoder refuse; `{rule}` and `{to}` are filled in.
-const BROKEN: [&str; 44] = [
+const BROKEN: [&str; 78] = [
     "mode: enforce",
     "version: 2",
     "version: \"1\"",
@@ -257,6 +257,40 @@ const BROKEN: [&str; 44] = [
     "version: 1\nnotifications: {channels: {a: {slack: {webhook: hooks.example.com}}}}",
     "version: 1\nnotifications: {channels: {a: {sns: \"arn:aws:sns:eu-west-1:111122223333:x\"}}, routes: [{match: {severity: [urgent]}, to: [a]}]}",
     "version: 1\nnotifications: {repeat_after: 24}",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], tags: {}, allow: [semver]}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], immutable: []}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], protected: semver}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], derive: {from: semver}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], derive: {from: semver, tags: []}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], derive: {from: semver, tags: [\"{minro}\"]}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], derive: {from: semver, tags: [a, a]}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], companion: {floating: [a]}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], when: 1}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], when: \"\"}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], allow: [a1], mark: \"x-{short_digest}\"}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], allow: [a1], on_violation: [tag], mark: rejected}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], allow: [a1], delete_after: 30d}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], allow: [a1], on_violation: [delete], delete_after: 30}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], allow: [a1], exempt: [{until: 2027-01-31}]}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], allow: [a1], exempt: [{until: tomorrow, reason: x}]}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {labels: {}}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {labels: {required: []}}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {labels: {match: {a: 1}}}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {platforms: [linux]}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {max_size: 2gigs}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {max_size: 0}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {user: root}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {created_within: 90}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {base_images: []}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {foreign_layers: allow}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {max_layers: 0}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {exposed_ports: [http]}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {exposed_ports: [0]}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {signed: {}}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {sbom: true}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {referrers: [{artifact_type: a}]}}]",
+    "version: 1\ntag_rules: [{name: a, repositories: [\"**\"], image: {user: non-root, index: all}}]",
 ];
 
 #[test]
