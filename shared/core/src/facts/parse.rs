@@ -277,6 +277,10 @@ impl ImageFacts {
 }
 
 fn json<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ManifestError> {
+    // serde would take an array for the members of an object in their order.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(ManifestError::Json("expected an object".to_owned()));
+    }
     serde_json::from_slice(bytes).map_err(|e| ManifestError::Json(cut(&e.to_string())))
 }
 
