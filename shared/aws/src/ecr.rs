@@ -79,6 +79,26 @@ pub trait Ecr: Send + Sync {
         tag: &Tag,
     ) -> Result<RemoveTag, EcrError>;
 
+    /// Every tag of a repository and what it points at; none where there is no repository.
+    ///
+    /// More than [`MAX_TAGS`] are an error: whoever decides by all tags must see them all.
+    async fn tags(&self, repository: &RepositoryName) -> Result<BTreeMap<Tag, Digest>, EcrError>;
+
+    /// Moves an image to the archive storage class; from then on it cannot be pulled, and is not
+    /// found by the other calls, until somebody restores it or pushes it again.
+    async fn archive(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Archive, EcrError>;
+
+    /// Deletes an image with all its tags.
+    async fn delete_image(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<DeleteImage, EcrError>;
+
     /// The repository's settings, or `None` where it does not exist.
     async fn repository(
         &self,
@@ -162,6 +182,24 @@ pub enum RemoveTag {
     NotThere,
 }
 
+/// How an image was archived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Archive {
+    /// It is in the archive now.
+    Done,
+    /// There was no such image, or it is in the archive already.
+    NotThere,
+}
+
+/// How an image was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeleteImage {
+    /// It is gone.
+    Done,
+    /// There was no such image.
+    NotThere,
+}
+
 /// Whether tags may move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TagMutability {
@@ -235,6 +273,9 @@ pub struct EcrToken {
     /// When it ends.
     pub expires_at: SystemTime,
 }
+
+/// The most tags of one repository that are read: ECR's quota of images in a repository.
+pub const MAX_TAGS: usize = 100_000;
 
 /// Every manifest type that ECR stores. Without the full list ECR converts the manifest, which
 /// changes its digest.

@@ -23,6 +23,9 @@ static SERVICE: Service = Service {
 /// Longest visibility timeout that a single change may ask for here. SQS allows 12 hours.
 pub const MAX_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
 
+/// Longest time that a queue keeps a message back (API reference of `SendMessage`).
+pub const MAX_DELAY: Duration = Duration::from_secs(900);
+
 /// What a function does with queues beside being fed by one.
 #[async_trait]
 pub trait Sqs: Send + Sync {
@@ -47,6 +50,8 @@ pub struct QueueMessage {
     pub body: String,
     /// String attributes (at most ten).
     pub attributes: BTreeMap<String, String>,
+    /// How long the queue keeps it back, in whole seconds; at most [`MAX_DELAY`].
+    pub delay: Duration,
 }
 
 /// SQS as AWS runs it.
@@ -81,6 +86,10 @@ impl Sqs for SdkSqs {
         let mut input = json!({"QueueUrl": message.queue_url, "MessageBody": message.body});
         if let Some(input) = input.as_object_mut().filter(|_| !attributes.is_empty()) {
             input.insert("MessageAttributes".to_owned(), attributes.into());
+        }
+        let delay = message.delay.min(MAX_DELAY).as_secs();
+        if let Some(input) = input.as_object_mut().filter(|_| delay > 0) {
+            input.insert("DelaySeconds".to_owned(), delay.into());
         }
         let answer = self.api.json("SendMessage", &input).await?;
         let id = answer.get("MessageId").and_then(Value::as_str);

@@ -33,6 +33,14 @@ pub trait StateStore: Send + Sync {
     /// Writes data under `key`, whatever was there.
     async fn put(&self, key: &str, data: &Value, keep: Duration) -> Result<(), StateError>;
 
+    /// Writes data under `key` unless there is some already; then that is returned and stays.
+    async fn put_new(
+        &self,
+        key: &str,
+        data: &Value,
+        keep: Duration,
+    ) -> Result<Option<Value>, StateError>;
+
     /// Removes `key`, whatever is there.
     async fn delete(&self, key: &str) -> Result<(), StateError>;
 

@@ -6,6 +6,7 @@ pub mod env;
 pub mod failure;
 pub mod handler;
 mod invocation;
+pub mod later;
 pub mod logs;
 pub mod metrics;
 pub mod policy;
@@ -21,6 +22,9 @@ pub use deadline::Deadline;
 pub use env::Settings;
 pub use failure::{Classified, Failure, FailureKind};
 pub use handler::{Handler, Outcome, RecordContext};
+#[cfg(feature = "fake")]
+pub use later::MemoryLater;
+pub use later::{Later, OwnQueue};
 pub use policy::{PolicyStore, PolicyUnavailable};
 #[cfg(feature = "fake")]
 pub use sink::MemorySink;

@@ -153,6 +153,14 @@ impl Init {
         )))
     }
 
+    /// The function's own queue, to look again later; `None` where `STEWARD_QUEUE_URL` is not set.
+    #[must_use]
+    pub fn later(&self) -> Option<Arc<dyn crate::later::Later>> {
+        let queue_url = self.settings.queue_url.clone()?;
+        let sqs: Arc<dyn Sqs> = Arc::new(SdkSqs::new(&self.sdk));
+        Some(Arc::new(crate::later::OwnQueue::new(sqs, queue_url)))
+    }
+
     /// Publishing to SNS.
     #[cfg(feature = "sns")]
     #[must_use]

@@ -33,6 +33,14 @@ pub enum EcrError {
         /// ECR's words.
         reason: String,
     },
+    /// More tags than are read.
+    #[error("{repository} has more than {limit} tags")]
+    TooManyTags {
+        /// Where.
+        repository: RepositoryName,
+        /// How many are read.
+        limit: usize,
+    },
     /// ECR's answer lacks something that it always has, or has it in an impossible form.
     #[error("ecr answered {operation} with {what}")]
     Unreadable {
@@ -54,7 +62,7 @@ impl EcrError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::RepositoryNotFound { .. } => false,
+            Self::RepositoryNotFound { .. } | Self::TooManyTags { .. } => false,
             // Right after a push the parts may not be visible everywhere yet.
             Self::Incomplete { .. } | Self::Unreadable { .. } => true,
             Self::ImageRefused { code, .. } => TRANSIENT_IMAGE_FAILURES.contains(&code.as_str()),
@@ -69,6 +77,7 @@ impl EcrError {
             Self::RepositoryNotFound { .. } => "ecr_repository_not_found",
             Self::Incomplete { .. } => "ecr_image_incomplete",
             Self::ImageRefused { .. } => "ecr_image_refused",
+            Self::TooManyTags { .. } => "ecr_too_many_tags",
             Self::Unreadable { .. } => "aws_unreadable_answer",
             Self::Call(error) => error.error_type(),
         }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use steward_core::{Digest, Reference, RepositoryName, Tag};
 
 use super::{
-    CreateRepository, Ecr, EcrError, EcrToken, ImageDetail, Manifest, NewRepository, PutTag,
-    RemoveTag, RepositoryInfo,
+    Archive, CreateRepository, DeleteImage, Ecr, EcrError, EcrToken, ImageDetail, Manifest,
+    NewRepository, PutTag, RemoveTag, RepositoryInfo,
 };
 
 /// The operations of [`Ecr`].
@@ -19,6 +19,9 @@ pub enum EcrOperation {
     GetManifest,
     PutTag,
     RemoveTag,
+    Tags,
+    Archive,
+    DeleteImage,
     Repository,
     ResourceTags,
     CreateRepository,
@@ -92,6 +95,29 @@ impl Ecr for FailingEcr {
     ) -> Result<RemoveTag, EcrError> {
         self.ask(EcrOperation::RemoveTag, Some(repository))?;
         self.inner.remove_tag(repository, tag).await
+    }
+
+    async fn tags(&self, repository: &RepositoryName) -> Result<BTreeMap<Tag, Digest>, EcrError> {
+        self.ask(EcrOperation::Tags, Some(repository))?;
+        self.inner.tags(repository).await
+    }
+
+    async fn archive(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Archive, EcrError> {
+        self.ask(EcrOperation::Archive, Some(repository))?;
+        self.inner.archive(repository, digest).await
+    }
+
+    async fn delete_image(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<DeleteImage, EcrError> {
+        self.ask(EcrOperation::DeleteImage, Some(repository))?;
+        self.inner.delete_image(repository, digest).await
     }
 
     async fn repository(

@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use steward_core::{Digest, Reference, RepositoryName, Tag};
 
 use super::{
-    CreateRepository, Ecr, EcrError, EcrToken, ImageDetail, Manifest, NewRepository, PutTag,
-    RemoveTag, RepositoryInfo, TagMutability,
+    Archive, CreateRepository, DeleteImage, Ecr, EcrError, EcrToken, ImageDetail, Manifest,
+    NewRepository, PutTag, RemoveTag, RepositoryInfo, TagMutability,
 };
 
 /// One account's registry in one Region, in memory.
@@ -41,6 +41,8 @@ struct Image {
     media_type: String,
     children: BTreeSet<Digest>,
     subject: Option<Digest>,
+    pushed_at: SystemTime,
+    archived: bool,
 }
 
 impl Default for FakeEcr {
@@ -71,6 +73,34 @@ impl FakeEcr {
         if let Some(tag) = tag {
             repository.tags.insert(tag.clone(), manifest.digest.clone());
         }
+    }
+
+    /// Sets when an image was pushed; [`SystemTime::UNIX_EPOCH`] unless told.
+    pub fn set_pushed_at(&self, repository: &RepositoryName, digest: &Digest, at: SystemTime) {
+        if let Some(image) = self
+            .lock()
+            .get_mut(repository)
+            .and_then(|found| found.images.get_mut(digest))
+        {
+            image.pushed_at = at;
+        }
+    }
+
+    /// Sets the resource tags of a repository; creates the repository.
+    pub fn set_resource_tags(&self, repository: &RepositoryName, tags: BTreeMap<String, String>) {
+        self.lock()
+            .entry(repository.clone())
+            .or_default()
+            .resource_tags = tags;
+    }
+
+    /// Whether an image is in the archive.
+    #[must_use]
+    pub fn is_archived(&self, repository: &RepositoryName, digest: &Digest) -> bool {
+        self.lock()
+            .get(repository)
+            .and_then(|found| found.images.get(digest))
+            .is_some_and(|image| image.archived)
     }
 
     /// Sets a repository's mutability; creates the repository. `exclusions` are filters such as
@@ -157,6 +187,25 @@ impl Repository {
             .collect()
     }
 
+    /// An index keeps its children from being deleted.
+    fn refuse_child(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        reference: Reference,
+    ) -> Result<(), EcrError> {
+        if self.images.values().any(|x| x.children.contains(digest)) {
+            return Err(EcrError::ImageRefused {
+                operation: "BatchDeleteImage",
+                repository: repository.clone(),
+                reference,
+                code: "ImageReferencedByManifestList".to_owned(),
+                reason: "Requested image referenced by manifest list".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
     fn may_move(&self, tag: &Tag) -> bool {
         let excluded = self.exclusions.iter().any(|x| wildcard(x, tag.as_str()));
         match self.mutability {
@@ -182,15 +231,18 @@ impl Ecr for FakeEcr {
         let Some(digest) = repository.resolve(reference) else {
             return Ok(None);
         };
-        Ok(repository.images.get(&digest).map(|image| ImageDetail {
-            tags: repository.tags_of(&digest),
-            digest,
-            media_type: Some(image.media_type.clone()),
-            artifact_type: None,
-            size: u64::try_from(image.body.len()).ok(),
-            pushed_at: Some(SystemTime::UNIX_EPOCH),
-            subject: image.subject.clone(),
-        }))
+        let found = repository.images.get(&digest);
+        Ok(found
+            .filter(|image| !image.archived)
+            .map(|image| ImageDetail {
+                tags: repository.tags_of(&digest),
+                digest,
+                media_type: Some(image.media_type.clone()),
+                artifact_type: None,
+                size: u64::try_from(image.body.len()).ok(),
+                pushed_at: Some(image.pushed_at),
+                subject: image.subject.clone(),
+            }))
     }
 
     async fn get_manifest(
@@ -205,7 +257,8 @@ impl Ecr for FakeEcr {
         let Some(digest) = repository.resolve(reference) else {
             return Ok(None);
         };
-        Ok(repository.images.get(&digest).map(|image| Manifest {
+        let found = repository.images.get(&digest);
+        Ok(found.filter(|image| !image.archived).map(|image| Manifest {
             body: image.body.clone(),
             media_type: image.media_type.clone(),
             digest,
@@ -229,7 +282,15 @@ impl Ecr for FakeEcr {
             });
         };
         match found.tags.get(tag) {
-            Some(current) if *current == manifest.digest => return Ok(PutTag::AlreadyThere),
+            Some(current)
+                if *current == manifest.digest
+                    && found
+                        .images
+                        .get(current)
+                        .is_some_and(|image| !image.archived) =>
+            {
+                return Ok(PutTag::AlreadyThere);
+            }
             Some(current) if !found.may_move(tag) => {
                 return Ok(PutTag::Immutable {
                     current: Some(current.clone()),
@@ -237,9 +298,12 @@ impl Ecr for FakeEcr {
             }
             _ => {}
         }
+        // Putting an image again brings it back from the archive.
         found
             .images
-            .insert(manifest.digest.clone(), image(manifest));
+            .entry(manifest.digest.clone())
+            .or_insert_with(|| image(manifest))
+            .archived = false;
         found.tags.insert(tag.clone(), manifest.digest.clone());
         Ok(PutTag::Done)
     }
@@ -258,21 +322,65 @@ impl Ecr for FakeEcr {
             return Ok(RemoveTag::NotThere);
         };
         if found.tags_of(&digest).len() == 1 {
-            if found.images.values().any(|x| x.children.contains(&digest)) {
-                return Err(EcrError::ImageRefused {
-                    operation: "BatchDeleteImage",
-                    repository: repository.clone(),
-                    reference: Reference::Tag(tag.clone()),
-                    code: "ImageReferencedByManifestList".to_owned(),
-                    reason: "Requested image referenced by manifest list".to_owned(),
-                });
-            }
+            found.refuse_child(repository, &digest, Reference::Tag(tag.clone()))?;
             found.images.remove(&digest);
         }
         found.tags.remove(tag);
         Ok(RemoveTag::Removed {
             digest: Some(digest),
         })
+    }
+
+    async fn tags(&self, repository: &RepositoryName) -> Result<BTreeMap<Tag, Digest>, EcrError> {
+        let repositories = self.lock();
+        let Some(found) = repositories.get(repository) else {
+            return Ok(BTreeMap::new());
+        };
+        Ok(found
+            .tags
+            .iter()
+            .filter(|(_, digest)| found.images.get(digest).is_some_and(|x| !x.archived))
+            .map(|(tag, digest)| (tag.clone(), digest.clone()))
+            .collect())
+    }
+
+    async fn archive(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Archive, EcrError> {
+        self.record(format!("archive {repository}@{}", digest.short()));
+        let mut repositories = self.lock();
+        let image = repositories
+            .get_mut(repository)
+            .and_then(|found| found.images.get_mut(digest))
+            .filter(|image| !image.archived);
+        Ok(match image {
+            None => Archive::NotThere,
+            Some(image) => {
+                image.archived = true;
+                Archive::Done
+            }
+        })
+    }
+
+    async fn delete_image(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<DeleteImage, EcrError> {
+        self.record(format!("delete_image {repository}@{}", digest.short()));
+        let mut repositories = self.lock();
+        let Some(found) = repositories.get_mut(repository) else {
+            return Ok(DeleteImage::NotThere);
+        };
+        if !found.images.contains_key(digest) {
+            return Ok(DeleteImage::NotThere);
+        }
+        found.refuse_child(repository, digest, Reference::Digest(digest.clone()))?;
+        found.images.remove(digest);
+        found.tags.retain(|_, other| other != digest);
+        Ok(DeleteImage::Done)
     }
 
     async fn repository(
@@ -370,6 +478,8 @@ fn image(manifest: &Manifest) -> Image {
         media_type: manifest.media_type.clone(),
         children,
         subject,
+        pushed_at: SystemTime::UNIX_EPOCH,
+        archived: false,
     }
 }
 

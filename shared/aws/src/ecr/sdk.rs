@@ -9,19 +9,21 @@ use async_trait::async_trait;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{
     ImageFailureCode, ImageScanningConfiguration, ImageTagMutability, LayerAvailability,
-    Tag as ResourceTag,
+    ListImagesFilter, Tag as ResourceTag, TagStatus, TargetStorageClass,
 };
 use steward_core::{AccountId, Digest, Reference, RepositoryName, Tag};
 
 use super::{
-    CreateRepository, Ecr, EcrError, EcrToken, ImageDetail, MANIFEST_TYPES, Manifest,
-    NewRepository, PutTag, RemoveTag, RepositoryInfo, TagMutability,
+    Archive, CreateRepository, DeleteImage, Ecr, EcrError, EcrToken, ImageDetail, MANIFEST_TYPES,
+    MAX_TAGS, Manifest, NewRepository, PutTag, RemoveTag, RepositoryInfo, TagMutability,
 };
 
 use answer::{
     call, decode_token, digest_of, identifier, image_detail, invalid, lacks, refused, write_error,
 };
 
+/// Images per page of a listing (API model of `ListImages`).
+const IMAGES_PER_PAGE: i32 = 1000;
 /// Digests per call (service quota).
 const LAYERS_PER_CALL: usize = 100;
 
@@ -245,6 +247,124 @@ impl Ecr for SdkEcr {
                     .find_map(|x| x.image_digest)
                     .and_then(|x| x.parse().ok()),
             }),
+        }
+    }
+
+    async fn tags(&self, repository: &RepositoryName) -> Result<BTreeMap<Tag, Digest>, EcrError> {
+        const OPERATION: &str = "ListImages";
+        let filter = ListImagesFilter::builder()
+            .tag_status(TagStatus::Tagged)
+            .build();
+        let mut tags = BTreeMap::new();
+        let mut next = None;
+        loop {
+            let answer = self
+                .client
+                .list_images()
+                .set_registry_id(self.registry())
+                .repository_name(repository.as_str())
+                .filter(filter.clone())
+                .max_results(IMAGES_PER_PAGE)
+                .set_next_token(next)
+                .send()
+                .await;
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(error) => {
+                    let error = call(OPERATION, error);
+                    if error.is_code("RepositoryNotFoundException") {
+                        return Ok(BTreeMap::new());
+                    }
+                    return Err(error.into());
+                }
+            };
+            for id in answer.image_ids.unwrap_or_default() {
+                // The API allows tags that the registry protocol does not; no rule can name those.
+                if let Some(tag) = id.image_tag.and_then(|tag| tag.parse().ok()) {
+                    tags.insert(tag, digest_of(OPERATION, id.image_digest)?);
+                }
+            }
+            if tags.len() > MAX_TAGS {
+                return Err(EcrError::TooManyTags {
+                    repository: repository.clone(),
+                    limit: MAX_TAGS,
+                });
+            }
+            next = answer.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                return Ok(tags);
+            }
+        }
+    }
+
+    async fn archive(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Archive, EcrError> {
+        let answer = self
+            .client
+            .update_image_storage_class()
+            .set_registry_id(self.registry())
+            .repository_name(repository.as_str())
+            .image_id(identifier(&Reference::Digest(digest.clone())))
+            .target_storage_class(TargetStorageClass::Archive)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Archive::Done),
+            Err(error) => {
+                let error = call("UpdateImageStorageClass", error);
+                match error.code() {
+                    Some(
+                        "ImageNotFoundException"
+                        | "RepositoryNotFoundException"
+                        | "ImageArchivedException",
+                    ) => Ok(Archive::NotThere),
+                    _ => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    async fn delete_image(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<DeleteImage, EcrError> {
+        const OPERATION: &str = "BatchDeleteImage";
+        let reference = Reference::Digest(digest.clone());
+        let answer = self
+            .client
+            .batch_delete_image()
+            .set_registry_id(self.registry())
+            .repository_name(repository.as_str())
+            .image_ids(identifier(&reference))
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = call(OPERATION, error);
+                if error.is_code("RepositoryNotFoundException") {
+                    return Ok(DeleteImage::NotThere);
+                }
+                return Err(error.into());
+            }
+        };
+        // The call answers 200 even when it did nothing.
+        match answer.failures.unwrap_or_default().into_iter().next() {
+            Some(failure) if failure.failure_code == Some(ImageFailureCode::ImageNotFound) => {
+                Ok(DeleteImage::NotThere)
+            }
+            Some(failure) => Err(refused(
+                OPERATION,
+                repository,
+                &reference,
+                failure.failure_code.as_ref(),
+                failure.failure_reason,
+            )),
+            None => Ok(DeleteImage::Done),
         }
     }
 

@@ -13,6 +13,7 @@ async fn a_message_carries_its_attributes() {
             ("error_type".to_owned(), "panic".to_owned()),
             ("none".to_owned(), String::new()),
         ]),
+        delay: Duration::ZERO,
     };
     assert_eq!(sqs.send(&message).await.unwrap(), "m-1");
     assert_eq!(
@@ -49,4 +50,21 @@ async fn a_missing_queue_is_permanent() {
         .unwrap_err();
     assert!(error.to_string().contains("no such queue"), "{error}");
     assert!(!error.is_transient());
+}
+
+#[tokio::test]
+async fn a_message_is_kept_back_for_as_long_as_the_queue_can() {
+    let client = replay(&[(200, "{}"), (200, "{}")]);
+    let sqs = SdkSqs::new(&config(&client));
+    for delay in [Duration::from_millis(61_500), Duration::from_secs(3600)] {
+        let message = QueueMessage {
+            queue_url: "https://queue.example.com/1/q".to_owned(),
+            delay,
+            ..QueueMessage::default()
+        };
+        sqs.send(&message).await.unwrap();
+    }
+    let sent = |n| serde_json::from_str::<Value>(&request(&client, n)).unwrap();
+    assert_eq!(sent(0)["DelaySeconds"], 61);
+    assert_eq!(sent(1)["DelaySeconds"], 900);
 }

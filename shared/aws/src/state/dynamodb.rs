@@ -82,6 +82,38 @@ impl StateStore for DynamoState {
         Ok(())
     }
 
+    async fn put_new(
+        &self,
+        key: &str,
+        data: &Value,
+        keep: Duration,
+    ) -> Result<Option<Value>, StateError> {
+        let now = self.now();
+        let input = json!({
+            "TableName": self.table,
+            "Item": completed(key, data, now + keep),
+            "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now_s",
+            "ExpressionAttributeValues": {":now_s": number(u128::from(now.as_secs()))},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        });
+        let Err(failed) = self.api.json("PutItem", &input).await else {
+            return Ok(None);
+        };
+        let Failed { error, mut members } = failed;
+        if !error.is_code(CONDITION_FAILED) {
+            return Err(error.into());
+        }
+        // Some implementations of the API do not send the old item along.
+        let old = match members.get_mut("Item").map(Value::take) {
+            Some(old) => Some(old),
+            None => self.read(key).await?,
+        };
+        match old {
+            Some(old) => self::data(key, &old).map(Some),
+            None => Ok(None),
+        }
+    }
+
     async fn delete(&self, key: &str) -> Result<(), StateError> {
         let input = json!({"TableName": self.table, "Key": {"pk": text(key)}});
         self.api.json("DeleteItem", &input).await.map_err(call)?;

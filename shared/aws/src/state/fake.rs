@@ -111,6 +111,19 @@ impl StateStore for FakeState {
         Ok(())
     }
 
+    async fn put_new(
+        &self,
+        key: &str,
+        data: &Value,
+        keep: Duration,
+    ) -> Result<Option<Value>, StateError> {
+        if let Some(known) = self.get(key).await? {
+            return Ok(Some(known));
+        }
+        self.put(key, data, keep).await?;
+        Ok(None)
+    }
+
     async fn delete(&self, key: &str) -> Result<(), StateError> {
         self.items("DeleteItem")?.remove(key);
         Ok(())

@@ -183,3 +183,26 @@ mod fake {
         ));
     }
 }
+
+#[tokio::test]
+async fn the_first_writer_of_a_new_key_wins() {
+    let failed = r#"{"__type":"ConditionalCheckFailedException","message":"no",
+        "Item":{"pk":{"S":"k"},"status":{"S":"COMPLETED"},"data":{"S":"{\"n\":1}"},"expires_at":{"N":"2000"}}}"#;
+    let client = replay(&[(200, "{}"), (400, failed)]);
+    let state = dynamo(&client);
+    let put = async |n: i32| state.put_new("k", &json!({"n": n}), MINUTE).await.unwrap();
+    assert_eq!(put(1).await, None);
+    assert_eq!(put(2).await, Some(json!({"n": 1})));
+    let sent: Value = serde_json::from_str(&request(&client, 0)).unwrap();
+    assert_eq!(
+        sent["ConditionExpression"],
+        "attribute_not_exists(pk) OR expires_at <= :now_s"
+    );
+
+    let fake = FakeState::default();
+    let put = async |n: i32| fake.put_new("k", &json!({"n": n}), MINUTE).await.unwrap();
+    assert_eq!(put(1).await, None);
+    assert_eq!(put(2).await, Some(json!({"n": 1})));
+    fake.advance(2 * MINUTE);
+    assert_eq!(put(3).await, None);
+}

@@ -17,6 +17,7 @@ mod kind;
 mod lifecycle;
 mod pull_through;
 mod replication;
+mod review;
 mod scan;
 mod scan_resources;
 
@@ -37,6 +38,7 @@ pub use lifecycle::{
 };
 pub use pull_through::{PullThroughCache, SyncStatus};
 pub use replication::Replication;
+pub use review::Review;
 pub use scan::{FindingSeverity, ImageScan, ScanStatus, SeverityCounts};
 pub use scan_resources::{ScanFrequency, ScanFrequencyChange, ScanResourceChange};
 
@@ -88,6 +90,8 @@ pub enum Detail {
     ApiCall(Box<ApiCall>),
     /// `AWS Service Event via CloudTrail` of ECR: a lifecycle policy ran, really or as a preview.
     LifecycleRun(LifecycleRun),
+    /// `Image Review`: ecr-steward, or somebody, asks to look at a tag again.
+    Review(Review),
     /// One of ecr-steward's own events.
     Steward(Box<StewardEvent>),
 }
@@ -177,6 +181,7 @@ impl Incoming {
             Detail::InspectorCoverage(x) => x.repository.as_ref().map(|arn| &arn.repository),
             Detail::ApiCall(x) => x.repository.as_ref(),
             Detail::LifecycleRun(x) => Some(&x.repository),
+            Detail::Review(x) => Some(&x.repository),
             Detail::Steward(_) => None,
         }
     }
@@ -190,6 +195,7 @@ impl Incoming {
             Detail::Replication(x) => x.tag.as_ref(),
             Detail::PullThroughCache(x) => x.tag.as_ref(),
             Detail::ApiCall(x) => x.tag.as_ref(),
+            Detail::Review(x) => Some(&x.tag),
             Detail::Steward(x) => x.tag.as_ref(),
             _ => None,
         }
@@ -208,6 +214,7 @@ impl Incoming {
             Detail::InspectorCoverage(x) => x.digest.as_ref(),
             Detail::InspectorFinding(x) => x.ecr_image().map(|image| &image.digest),
             Detail::ApiCall(x) => x.digest.as_ref(),
+            Detail::Review(x) => x.digest.as_ref(),
             Detail::Steward(x) => x.digest.as_ref(),
             _ => None,
         }

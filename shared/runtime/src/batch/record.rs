@@ -271,6 +271,7 @@ fn dead_letter(
                 message.receive_count.to_string(),
             ),
         ]),
+        delay: Duration::ZERO,
     }
 }
 

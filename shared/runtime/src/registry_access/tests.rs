@@ -161,6 +161,30 @@ impl Ecr for EndingEcr {
         self.inner.remove_tag(repository, tag).await
     }
 
+    async fn tags(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<std::collections::BTreeMap<steward_core::Tag, Digest>, steward_aws::ecr::EcrError>
+    {
+        self.inner.tags(repository).await
+    }
+
+    async fn archive(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<steward_aws::ecr::Archive, steward_aws::ecr::EcrError> {
+        self.inner.archive(repository, digest).await
+    }
+
+    async fn delete_image(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<steward_aws::ecr::DeleteImage, steward_aws::ecr::EcrError> {
+        self.inner.delete_image(repository, digest).await
+    }
+
     async fn repository(
         &self,
         repository: &RepositoryName,

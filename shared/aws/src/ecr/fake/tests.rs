@@ -107,3 +107,25 @@ fn wildcards_stand_for_any_text() {
     assert!(!wildcard("latest", "latest2"));
     assert!(!wildcard("v*1", "v2"));
 }
+
+#[tokio::test]
+async fn an_archived_image_is_not_found_until_it_is_put_again() {
+    let ecr = FakeEcr::default();
+    let image = manifest('a', "{}");
+    ecr.push(&name(), &image, Some(&tag("v1")));
+    assert_eq!(
+        ecr.archive(&name(), &digest('a')).await.unwrap(),
+        Archive::Done
+    );
+    assert!(ecr.is_archived(&name(), &digest('a')));
+    assert_eq!(ecr.tags(&name()).await.unwrap().len(), 0);
+    let by_tag = Reference::Tag(tag("v1"));
+    assert_eq!(ecr.describe_image(&name(), &by_tag).await.unwrap(), None);
+    ecr.put_tag(&name(), &image, &tag("v2")).await.unwrap();
+    assert_eq!(ecr.tags(&name()).await.unwrap().len(), 2);
+    assert_eq!(
+        ecr.delete_image(&name(), &digest('a')).await.unwrap(),
+        DeleteImage::Done
+    );
+    assert_eq!(ecr.render(), "");
+}

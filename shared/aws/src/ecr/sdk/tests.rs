@@ -415,3 +415,57 @@ async fn layers_are_asked_for_by_the_hundred_and_archived_ones_do_not_count() {
     assert_eq!(request(&client, 0).matches("sha256:").count(), 100);
     assert_eq!(request(&client, 1).matches("sha256:").count(), 50);
 }
+
+#[tokio::test]
+async fn all_tags_are_read_page_by_page() {
+    let first = format!(
+        r#"{{"imageIds":[{{"imageDigest":"{DIGEST}","imageTag":"v1"}},
+            {{"imageDigest":"{OTHER}"}},{{"imageDigest":"{OTHER}","imageTag":"-"}}],"nextToken":"t"}}"#
+    );
+    let second = format!(r#"{{"imageIds":[{{"imageDigest":"{OTHER}","imageTag":"v2"}}]}}"#);
+    let (client, ecr) = ecr(&[(200, &first), (200, &second)]);
+    let tags = ecr.tags(&app()).await.unwrap();
+    let tags: Vec<_> = tags
+        .iter()
+        .map(|(tag, digest)| (tag.as_str(), digest.as_str()))
+        .collect();
+    assert_eq!(tags, [("v1", DIGEST), ("v2", OTHER)]);
+    assert!(request(&client, 0).contains(r#""tagStatus":"TAGGED""#));
+    assert!(request(&client, 1).contains(r#""nextToken":"t""#));
+}
+
+#[tokio::test]
+async fn an_image_is_archived_or_deleted_by_its_digest() {
+    let missing = r#"{"__type":"ImageNotFoundException","message":"no"}"#;
+    let refused = format!(
+        r#"{{"imageIds":[],"failures":[{{"imageId":{{"imageDigest":"{DIGEST}"}},
+            "failureCode":"ImageReferencedByManifestList","failureReason":"in an index"}}]}}"#
+    );
+    let gone = format!(
+        r#"{{"imageIds":[],"failures":[{{"imageId":{{"imageDigest":"{DIGEST}"}},
+            "failureCode":"ImageNotFound","failureReason":"no"}}]}}"#
+    );
+    let deleted = format!(r#"{{"imageIds":[{{"imageDigest":"{DIGEST}"}}],"failures":[]}}"#);
+    let (client, ecr) = ecr(&[
+        (200, "{}"),
+        (400, missing),
+        (200, &deleted),
+        (200, &gone),
+        (200, &refused),
+    ]);
+    let digest: Digest = DIGEST.parse().unwrap();
+    assert_eq!(ecr.archive(&app(), &digest).await.unwrap(), Archive::Done);
+    assert_eq!(
+        ecr.archive(&app(), &digest).await.unwrap(),
+        Archive::NotThere
+    );
+    let sent = request(&client, 0);
+    assert!(sent.contains(r#""targetStorageClass":"ARCHIVE""#), "{sent}");
+    assert!(sent.contains(DIGEST), "{sent}");
+    let delete = async || ecr.delete_image(&app(), &digest).await;
+    assert_eq!(delete().await.unwrap(), DeleteImage::Done);
+    assert_eq!(delete().await.unwrap(), DeleteImage::NotThere);
+    let error = delete().await.unwrap_err();
+    assert_eq!(error.error_type(), "ecr_image_refused");
+    assert!(!error.is_transient());
+}

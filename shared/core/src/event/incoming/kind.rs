@@ -2,7 +2,7 @@
 
 use super::{
     ApiCall, ArtifactAction, Detail, Envelope, ImageAction, ImageScan, InspectorCoverage,
-    InspectorFinding, InspectorScan, LifecycleRun, PullThroughCache, Replication,
+    InspectorFinding, InspectorScan, LifecycleRun, PullThroughCache, Replication, Review,
     ScanResourceChange,
 };
 use crate::event::error::EventError;
@@ -55,6 +55,9 @@ const KNOWN: &[Known] = &[
         "AWS Service Event via CloudTrail",
         read_trail,
     ),
+    known(SOURCE, Review::DETAIL_TYPE, |node, _| {
+        Review::read(node).map(Detail::Review)
+    }),
     known(INSPECTOR, "Inspector2 Scan", |node, _| {
         InspectorScan::read(node).map(Detail::InspectorScan)
     }),
