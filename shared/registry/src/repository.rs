@@ -1,6 +1,5 @@
 //! One repository of a registry, and the requests that can be made of it.
 
-mod blobs;
 mod manifests;
 mod referrers;
 mod tags;
