@@ -24,7 +24,7 @@ pub use factory::{EcrFactory, EcrTarget, SdkEcrFactory};
 pub use failing::{EcrOperation, FailingEcr};
 #[cfg(feature = "fake")]
 pub use fake::FakeEcr;
-pub use sdk::SdkEcr;
+pub use sdk::{ListedRepository, Page, SdkEcr};
 
 /// What a function may ask of one ECR registry (one account in one Region).
 ///

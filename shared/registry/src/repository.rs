@@ -1,5 +1,6 @@
 //! One repository of a registry, and the requests that can be made of it.
 
+mod catalog;
 mod manifests;
 mod referrers;
 mod tags;

@@ -1,6 +1,7 @@
 //! The adapter over the AWS SDK.
 
 mod answer;
+mod listing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -21,6 +22,8 @@ use super::{
 use answer::{
     call, decode_token, digest_of, identifier, image_detail, invalid, lacks, refused, write_error,
 };
+
+pub use listing::{ListedRepository, Page};
 
 /// Images per page of a listing (API model of `ListImages`).
 const IMAGES_PER_PAGE: i32 = 1000;

@@ -32,6 +32,11 @@ impl Scope {
         Self(format!("repository:{path}:pull").into())
     }
 
+    /// Listing the registry's repositories (Distribution's token specification, "Resource class").
+    pub(crate) fn catalog() -> Self {
+        Self("registry:catalog:*".into())
+    }
+
     /// Reading and writing a repository. One scope for both, so that a copy needs one token.
     pub(crate) fn push(path: &RepositoryPath) -> Self {
         Self(format!("repository:{path}:pull,push").into())

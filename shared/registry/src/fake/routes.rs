@@ -237,6 +237,9 @@ impl State {
         if asked.path == "/v2/" {
             return Plain::new(200).body("{}");
         }
+        if asked.path == "/v2/_catalog" {
+            return self.catalog(asked);
+        }
         let Some(rest) = asked.path.strip_prefix("/v2/") else {
             return Plain::error(404, "NOT_FOUND", "no such page");
         };
@@ -569,6 +572,22 @@ impl State {
             Some(last) if self.quirks.link.is_none() && all.len() > page.len() => plain.header(
                 "link",
                 format!("</v2/{name}/tags/list?n=2&last={last}>; rel=\"next\""),
+            ),
+            _ => self.linked(plain),
+        }
+    }
+
+    fn catalog(&self, asked: &Asked) -> Plain {
+        let after = asked.query("last").unwrap_or_default();
+        let names = self.store.repositories.keys();
+        let mut names: Vec<&String> = names.filter(|name| name.as_str() > after).collect();
+        let more = names.len() > 2;
+        names.truncate(2);
+        let plain = Plain::new(200).body(json!({ "repositories": names }).to_string());
+        match names.last() {
+            Some(last) if self.quirks.link.is_none() && more => plain.header(
+                "link",
+                format!("</v2/_catalog?n=2&last={last}>; rel=\"next\""),
             ),
             _ => self.linked(plain),
         }

@@ -40,6 +40,23 @@ async fn all_tags_are_listed_over_all_pages() {
 }
 
 #[tokio::test]
+async fn all_repositories_are_listed_over_all_pages() {
+    let fake = Fake::start().await;
+    let client = client().build().unwrap();
+    assert_eq!(client.repositories(&fake.host()).await.unwrap(), []);
+    let image = image(ImageSpec::default());
+    for name in ["a", "team/b", "team/c"] {
+        fake.push(name, Some("v1"), &image);
+    }
+    let names = client.repositories(&fake.host()).await.unwrap();
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    assert_eq!(names, ["a", "team/b", "team/c"]);
+    fake.quirks(|q| q.link = Some("/v2/_catalog?n=1000".to_owned()));
+    let error = client.repositories(&fake.host()).await.unwrap_err();
+    assert_eq!(error.error_type(), "registry_protocol");
+}
+
+#[tokio::test]
 async fn a_manifest_or_a_tag_can_be_deleted() {
     let (fake, image) = with_image(|_| {}).await;
     let repository = fake.repository("team/app");
