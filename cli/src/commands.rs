@@ -3,5 +3,8 @@
 pub mod completions;
 pub mod copy;
 pub mod explain;
+pub mod inventory;
 pub mod schema;
+pub mod simulate;
+pub mod test;
 pub mod validate;

@@ -6,10 +6,13 @@ use std::io;
 use steward_core::event::EventError;
 use steward_core::policy::PolicyErrors;
 
+use crate::cases::CaseErrors;
 use crate::commands::copy::CopyFailure;
 use crate::exit_code::Exit;
 use crate::facts::FactsError;
 use crate::input::InputError;
+use crate::inventory::InventoryError;
+use crate::live::ReadFailure;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +82,23 @@ pub enum CliError {
         /// What is wrong.
         source: FactsError,
     },
+    /// The cases have mistakes.
+    #[error("the cases {} are not valid", source.name)]
+    Cases {
+        /// All of them.
+        source: CaseErrors,
+    },
+    /// The inventory has a line that is no image.
+    #[error("{name} is no inventory")]
+    Inventory {
+        /// The file as it was named.
+        name: String,
+        /// What is wrong.
+        source: InventoryError,
+    },
+    /// The registry was not read.
+    #[error(transparent)]
+    Registry(Box<ReadFailure>),
     /// The image was not copied.
     #[error(transparent)]
     Copy(Box<CopyFailure>),
@@ -105,7 +125,15 @@ impl CliError {
             Self::Usage { .. } | Self::Argument { .. } => Exit::Usage,
             Self::Read { .. } | Self::Write { .. } => Exit::Unreadable,
             Self::Policy { .. } => Exit::InvalidPolicy,
-            Self::Event { .. } | Self::Facts { .. } => Exit::InvalidInput,
+            Self::Inventory {
+                source: InventoryError::Io(_),
+                ..
+            } => Exit::Unreadable,
+            Self::Event { .. }
+            | Self::Facts { .. }
+            | Self::Cases { .. }
+            | Self::Inventory { .. } => Exit::InvalidInput,
+            Self::Registry(failure) => failure.exit(),
             Self::Copy(failure) => failure.exit(),
             Self::Interrupted { .. } => Exit::Interrupted,
         }
@@ -124,6 +152,9 @@ impl CliError {
             Self::Write { .. } | Self::Policy { .. } => None,
             Self::Event { source, .. } => Some(event_remedy(source).into()),
             Self::Facts { .. } => Some(FACTS_REMEDY.into()),
+            Self::Cases { .. } => Some(CASES_REMEDY.into()),
+            Self::Inventory { source, .. } => source.can_go_on().then(|| LINE_REMEDY.into()),
+            Self::Registry(failure) => failure.remedy(),
             Self::Copy(failure) => failure.remedy(),
             Self::Interrupted { remedy } => Some((*remedy).into()),
         }
@@ -137,6 +168,10 @@ impl CliError {
             Self::Event { source, .. } => {
                 serde_json::json!({ "error_type": source.error_type() })
             }
+            Self::Cases { source } => serde_json::json!({ "mistakes": source.mistakes }),
+            Self::Registry(failure) => {
+                serde_json::json!({ "error_type": failure.error_type() })
+            }
             Self::Copy(failure) => serde_json::json!({
                 "error_type": failure.error_type(),
                 "side": failure.side(),
@@ -148,6 +183,11 @@ impl CliError {
 
 const FACTS_REMEDY: &str = "write `tags: {tag: digest, …}`, or the output of \
     `aws ecr list-images` or `aws ecr describe-images` for the repository, as JSON or YAML";
+
+const CASES_REMEDY: &str = "`steward schema cases` prints what a file of cases may say";
+
+const LINE_REMEDY: &str = "mend the line (`steward schema inventory` prints what it may say), or \
+    leave such lines out with --skip-invalid";
 
 fn event_remedy(error: &EventError) -> &'static str {
     match error {

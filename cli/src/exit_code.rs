@@ -14,7 +14,7 @@ pub enum Exit {
     Usage = 2,
     /// A policy was read and has mistakes.
     InvalidPolicy = 3,
-    /// An event or the facts beside it were read and have mistakes.
+    /// An event, facts, cases or an inventory were read and have mistakes.
     InvalidInput = 4,
     /// A registry, a network or a service failed in a way that may pass: try again.
     Transient = 5,
@@ -22,13 +22,15 @@ pub enum Exit {
     Refused = 6,
     /// A file named on the command line cannot be read, or the result cannot be written.
     Unreadable = 7,
+    /// Cases came out otherwise than they expect.
+    Mismatch = 8,
     /// Stopped by Ctrl-C.
     Interrupted = 130,
 }
 
 impl Exit {
     /// Every code there is, in ascending order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Ok,
         Self::Internal,
         Self::Usage,
@@ -37,6 +39,7 @@ impl Exit {
         Self::Transient,
         Self::Refused,
         Self::Unreadable,
+        Self::Mismatch,
         Self::Interrupted,
     ];
 
@@ -58,6 +61,7 @@ impl Exit {
             Self::Transient => "transient",
             Self::Refused => "refused",
             Self::Unreadable => "unreadable",
+            Self::Mismatch => "mismatch",
             Self::Interrupted => "interrupted",
         }
     }
@@ -70,10 +74,11 @@ impl Exit {
             Self::Internal => "a defect of steward itself",
             Self::Usage => "the command line is wrong",
             Self::InvalidPolicy => "a policy has mistakes",
-            Self::InvalidInput => "the event or the facts have mistakes",
+            Self::InvalidInput => "the event, facts, cases or inventory have mistakes",
             Self::Transient => "a registry or service failed in a way that may pass: try again",
             Self::Refused => "refused, and it would be refused again: change something first",
             Self::Unreadable => "a file cannot be read, or the result cannot be written",
+            Self::Mismatch => "a case came out otherwise than it expects",
             Self::Interrupted => "stopped by Ctrl-C",
         }
     }

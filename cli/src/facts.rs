@@ -3,17 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use steward_core::facts::{Facts, ImageFacts, Pusher};
 use steward_core::{Digest, RepositoryName, Tag};
 
+use crate::cases::{GivenFacts, GivenImage};
 use crate::error::CliError;
 use crate::input;
 
-/// The tags of one repository and what they point to.
+/// The tags of one repository and what they point to, and what else is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RegistryFacts {
     tags: BTreeMap<Tag, Digest>,
+    /// In the form of the cases of `steward test`.
+    more: GivenFacts,
+    now: Timestamp,
 }
 
 /// Why a file of facts cannot be used.
@@ -59,6 +65,15 @@ struct FactsFile {
     image_details: Option<Vec<ImageDetail>>,
     /// `aws ecr list-images`.
     image_ids: Option<Vec<ImageId>>,
+    /// What the image is like, as in the cases of `steward test`.
+    image: Option<GivenImage>,
+    /// What the tag pointed to before.
+    previous: Option<Digest>,
+    /// The repository's resource tags.
+    #[serde(rename = "resource_tags")]
+    resource_tags: Option<BTreeMap<String, String>>,
+    /// Who pushed.
+    pusher: Option<Pusher>,
     /// The AWS command line leaves it behind when told to stop early.
     #[serde(rename = "nextToken")]
     _next_token: Option<IgnoredAny>,
@@ -82,12 +97,50 @@ struct ImageId {
 
 impl RegistryFacts {
     /// Reads the facts about `repository` from a file.
-    pub fn read(path: &Path, repository: &RepositoryName) -> Result<Self, CliError> {
+    pub fn read(
+        path: &Path,
+        repository: &RepositoryName,
+        now: Timestamp,
+    ) -> Result<Self, CliError> {
         let text = input::read(path, input::MAX_FACTS_BYTES)?;
-        Self::parse(&text, repository).map_err(|source| CliError::Facts {
-            name: input::display_name(path),
-            source,
-        })
+        match Self::parse(&text, repository) {
+            Ok(facts) => Ok(Self { now, ..facts }),
+            Err(source) => Err(CliError::Facts {
+                name: input::display_name(path),
+                source,
+            }),
+        }
+    }
+
+    /// What an event says, with what these facts say in its place.
+    #[must_use]
+    pub fn complete(&self, said: Facts) -> Facts {
+        let image = self.digest_of(&said.tag).map(|digest| {
+            let blank = ImageFacts::new(digest.clone(), self.tags_of(digest));
+            let image = match self.more.image.clone() {
+                Some(image) => image.onto(blank.clone(), self.now).unwrap_or(blank),
+                None => blank,
+            };
+            ImageFacts {
+                pushed_at: Some(said.event.time),
+                ..image
+            }
+        });
+        let GivenFacts {
+            previous,
+            resource_tags,
+            pusher,
+            ..
+        } = self.more.clone();
+        let previous = previous.and_then(|text| text.parse().ok());
+        Facts {
+            image,
+            previous: previous.or(said.previous),
+            siblings: Some(self.tags.clone()),
+            resource_tags: resource_tags.or(said.resource_tags),
+            pusher: pusher.or(said.pusher),
+            ..said
+        }
     }
 
     /// Reads the facts about `repository` from JSON or YAML.
@@ -126,7 +179,16 @@ impl RegistryFacts {
             .unwrap_or_default()
             .into_iter()
             .filter_map(|id| id.image_tag.map(|tag| (tag, id.image_digest)));
-        let mut facts = Self::default();
+        let mut facts = Self {
+            more: GivenFacts {
+                previous: file.previous.map(|digest| digest.to_string()),
+                resource_tags: file.resource_tags,
+                pusher: file.pusher,
+                image: file.image,
+                ..GivenFacts::default()
+            },
+            ..Self::default()
+        };
         for (tag, digest) in file
             .tags
             .unwrap_or_default()

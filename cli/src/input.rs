@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use steward_core::policy::Policy;
+
 use crate::error::CliError;
 
 /// The most that a policy may have.
@@ -89,6 +91,14 @@ pub fn read(path: &Path, limit: u64) -> Result<String, CliError> {
         name: display_name(path),
         source,
     })
+}
+
+/// Reads a policy file, and says how it is called in messages.
+pub fn policy(path: &Path) -> Result<(Policy, String), CliError> {
+    let name = display_name(path);
+    let text = read(path, MAX_POLICY_BYTES)?;
+    let policy = Policy::parse(&text, &name).map_err(|source| CliError::Policy { source })?;
+    Ok((policy, name))
 }
 
 fn bounded(stream: impl Read, limit: u64) -> Result<String, InputError> {

@@ -1,20 +1,27 @@
-//! The `steward` command: explains what ecr-steward decides, checks its policy, copies images.
+//! The `steward` command: explains what ecr-steward decides, checks and tests its policy, copies
+//! images.
 //!
 //! [`cli`] is what can be asked, [`commands`] has one module per command, [`output`] is where
 //! results go, [`exit_code`] is what the shell is told. `docs/CLI.md` is the user's reference.
 
+pub mod access;
+pub mod cases;
 pub mod cli;
 pub mod commands;
 pub mod credentials;
+pub mod decided;
 pub mod docker_config;
 pub mod error;
 pub mod excerpt;
 pub mod exit_code;
 pub mod facts;
 pub mod input;
+pub mod inventory;
+pub mod live;
 pub mod output;
 pub mod place;
 pub mod progress;
+pub mod running;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -55,6 +62,9 @@ fn dispatch(command: &Command, output: &mut Output) -> Result<Exit, CliError> {
     match command {
         Command::Validate(args) => commands::validate::run(args, output),
         Command::Explain(args) => commands::explain::run(args, output),
+        Command::Test(args) => commands::test::run(args, output),
+        Command::Simulate(args) => commands::simulate::run(args, output),
+        Command::Inventory(args) => commands::inventory::run(args, output),
         Command::Copy(args) => commands::copy::run(args, output),
         Command::Schema(args) => commands::schema::run(args, output),
         Command::Completions(args) => commands::completions::run(args, output),

@@ -86,6 +86,12 @@ impl Output {
         self.note_failure(written);
     }
 
+    /// Whether what is written still arrives somewhere.
+    #[must_use]
+    pub const fn is_read(&self) -> bool {
+        !self.closed && self.failed.is_none()
+    }
+
     /// Writes the whole result as one JSON document.
     pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CliError> {
         let mut text =

@@ -1,41 +1,76 @@
-//! `steward explain`: what the functions would do with an event, and why.
+//! `steward explain`: what the functions would do with an event or an image, and why.
 //!
 //! The decisions are those of the functions' own `plan`; nothing is decided here.
 
 mod human;
+mod known;
 
+use std::path::Path;
+
+use jiff::Timestamp;
 use replicator::plan as replication;
 use serde::Serialize;
-use serde_json::Value;
-use steward_core::Mode;
+use serde_json::{Value, json};
 use steward_core::event::StewardEvent;
 use steward_core::event::incoming::{self, Detail, Incoming};
-use steward_core::facts::ImageFacts;
 use steward_core::policy::Policy;
+use steward_core::{Mode, RegistryHost};
 use tag_guard::plan as tagging;
 
+use crate::access::Access;
 use crate::cli::{ExplainArgs, Format};
 use crate::error::CliError;
 use crate::exit_code::Exit;
 use crate::facts::RegistryFacts;
 use crate::input;
+use crate::live::{self, Wanted};
 use crate::output::Output;
+use crate::running;
 
-/// Explains one event under one policy.
+/// Explains one event, or one image, under one policy.
 pub fn run(args: &ExplainArgs, output: &mut Output) -> Result<Exit, CliError> {
-    let files = [Some(&args.policy), Some(&args.event), args.facts.as_ref()];
+    let files = [Some(&args.policy), args.event.as_ref(), args.facts.as_ref()];
     input::refuse_second_stdin(files.into_iter().flatten().map(AsRef::as_ref))?;
-    let policy_name = input::display_name(&args.policy);
-    let text = input::read(&args.policy, input::MAX_POLICY_BYTES)?;
-    let policy =
-        Policy::parse(&text, &policy_name).map_err(|source| CliError::Policy { source })?;
-    let text = input::read(&args.event, input::MAX_EVENT_BYTES)?;
+    let (policy, policy_name) = input::policy(&args.policy)?;
+    let now = args.now.unwrap_or_else(Timestamp::now);
+    let explanation = match (&args.event, &args.registry, &args.repository, &args.tag) {
+        (Some(event), ..) => of_event(event, args, &policy, now, output)?,
+        (None, Some(registry), Some(repository), Some(tag)) => {
+            let insecure = args.connection.insecure_host(registry)?;
+            let access = Access::of_process(insecure, args.connection.trust.clone())?;
+            let wanted = Wanted::of(&policy, repository);
+            let facts = live::facts_of(&access, registry, repository, tag, wanted, now);
+            let facts = running::to_the_end(facts, "nothing was changed; run it again")?;
+            of_image(registry, facts, &policy)
+        }
+        _ => {
+            return Err(CliError::Internal {
+                what: "find out what to explain",
+                source: "neither an event nor an image".into(),
+            });
+        }
+    };
+    match output.format() {
+        Format::Json => output.json(&explanation)?,
+        Format::Human => output.result(&human::render(&explanation, &policy, &policy_name)),
+    }
+    Ok(Exit::Ok)
+}
+
+fn of_event(
+    path: &Path,
+    args: &ExplainArgs,
+    policy: &Policy,
+    now: Timestamp,
+    output: &Output,
+) -> Result<Explanation, CliError> {
+    let text = input::read(path, input::MAX_EVENT_BYTES)?;
     let event = incoming::parse(&text).map_err(|source| CliError::Event {
-        name: input::display_name(&args.event),
+        name: input::display_name(path),
         source,
     })?;
-    let facts = match (&args.facts, event.image_action()) {
-        (Some(path), Some(action)) => Some(RegistryFacts::read(path, &action.repository)?),
+    let registry = match (&args.facts, event.image_action()) {
+        (Some(path), Some(action)) => Some(RegistryFacts::read(path, &action.repository, now)?),
         (Some(_), None) => {
             output.warn(&format!(
                 "--facts is not needed for {:?}: nothing about it is looked up in the registry",
@@ -45,21 +80,87 @@ pub fn run(args: &ExplainArgs, output: &mut Output) -> Result<Exit, CliError> {
         }
         (None, _) => None,
     };
-    let explanation = explain(&policy, &event, facts.as_ref());
-    match output.format() {
-        Format::Json => output.json(&explanation)?,
-        Format::Human => output.result(&human::render(&explanation, &policy, &policy_name)),
-    }
-    Ok(Exit::Ok)
+    let facts = tagging::said_by(&event, now).map(|said| match &registry {
+        None => said,
+        Some(registry) => registry.complete(said),
+    });
+    let source = match (event.image_action(), &registry) {
+        (None, _) => Source::None,
+        (Some(_), None) => Source::Event,
+        (Some(_), Some(_)) => Source::File,
+    };
+    let notifier = match &event.detail {
+        Detail::Steward(own) => Answer::Plan {
+            plan: notifier::plan::plan(own, policy),
+            tells: Vec::new(),
+        },
+        _ => Answer::nothing("it only handles the events that ecr-steward sends"),
+    };
+    Ok(Explanation {
+        event: Some(EventSummary::of(&event)),
+        image: None,
+        mode: policy.mode,
+        facts: source,
+        functions: Functions {
+            tag_guard: tag_guard(policy, Some(&event), facts.as_ref()),
+            replicator: replicator(policy, &event, registry.as_ref()),
+            notifier,
+        },
+        facts_used: facts,
+    })
 }
 
-/// Everything that is said about an event; its JSON form is part of the command's interface.
+fn of_image(registry: &RegistryHost, facts: tagging::Facts, policy: &Policy) -> Explanation {
+    // What would come if the image were pushed now; only ECR sends such events.
+    let event = facts.registry.as_ref().and_then(|home| {
+        let event = json!({
+            "version": "0", "id": "explain", "detail-type": "ECR Image Action",
+            "source": "aws.ecr", "account": home.account, "region": home.region,
+            "time": facts.event.now, "resources": [],
+            "detail": {
+                "result": "SUCCESS", "action-type": "PUSH",
+                "repository-name": facts.repository, "image-tag": facts.tag,
+                "image-digest": facts.digest(),
+            },
+        });
+        incoming::parse(&event.to_string()).ok()
+    });
+    let replicator = match &event {
+        None => Answer::nothing("it only handles pushes to ECR"),
+        Some(event) => replicator(policy, event, None),
+    };
+    Explanation {
+        event: None,
+        image: Some(ImageSummary {
+            registry: registry.clone(),
+            repository: facts.repository.to_string(),
+            tag: facts.tag.to_string(),
+            digest: facts.digest().map(ToString::to_string),
+        }),
+        mode: policy.mode,
+        facts: Source::Registry,
+        functions: Functions {
+            tag_guard: tag_guard(policy, event.as_ref(), Some(&facts)),
+            replicator,
+            notifier: Answer::nothing("it only handles the events that ecr-steward sends"),
+        },
+        facts_used: Some(facts),
+    }
+}
+
+/// Everything that is said; its JSON form is part of the command's interface.
 #[derive(Debug, Serialize)]
 struct Explanation {
-    event: EventSummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<EventSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<ImageSummary>,
     /// The policy's own mode; rules may have another.
     mode: Mode,
     facts: Source,
+    /// What the tag guard decides about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts_used: Option<tagging::Facts>,
     functions: Functions,
 }
 
@@ -71,8 +172,20 @@ enum Source {
     Event,
     /// `--facts`.
     File,
+    /// `--registry`.
+    Registry,
     /// None are needed.
     None,
+}
+
+/// An image of a registry.
+#[derive(Debug, Serialize)]
+struct ImageSummary {
+    registry: RegistryHost,
+    repository: String,
+    tag: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -165,52 +278,19 @@ impl Told {
     }
 }
 
-fn explain(policy: &Policy, event: &Incoming, facts: Option<&RegistryFacts>) -> Explanation {
-    let notifier = match &event.detail {
-        Detail::Steward(own) => Answer::Plan {
-            plan: notifier::plan::plan(own, policy),
-            tells: Vec::new(),
-        },
-        _ => Answer::nothing("it only handles the events that ecr-steward sends"),
-    };
-    Explanation {
-        event: EventSummary::of(event),
-        mode: policy.mode,
-        facts: match (event.image_action(), facts) {
-            (None, _) => Source::None,
-            (Some(_), None) => Source::Event,
-            (Some(_), Some(_)) => Source::File,
-        },
-        functions: Functions {
-            tag_guard: tag_guard(policy, event, facts),
-            replicator: replicator(policy, event, facts),
-            notifier,
-        },
-    }
-}
-
 fn tag_guard(
     policy: &Policy,
-    event: &Incoming,
-    registry: Option<&RegistryFacts>,
+    event: Option<&Incoming>,
+    facts: Option<&tagging::Facts>,
 ) -> Answer<tagging::Plan> {
-    if !(event.is_push() || event.is_delete()) {
-        return Answer::nothing("it only handles successful pushes of images");
+    if event.is_some_and(|event| !event.is_push() && !event.is_delete()) {
+        return Answer::nothing("it only handles pushes and deletions of images");
     }
-    let Some(said) = tagging::said_by(event, jiff::Timestamp::now()) else {
-        return Answer::nothing("the push has no tag, so there is none to check");
+    let Some(facts) = facts else {
+        return Answer::nothing("the event names no tag, so there is none to check");
     };
-    let facts = match registry {
-        None => said,
-        Some(registry) => tagging::Facts {
-            image: registry
-                .digest_of(&said.tag)
-                .map(|digest| ImageFacts::new(digest.clone(), registry.tags_of(digest))),
-            ..said
-        },
-    };
-    let plan = tagging::plan(&facts, policy);
-    let told = tag_guard::foretell(event, &plan);
+    let plan = tagging::plan(facts, policy);
+    let told = event.and_then(|event| tag_guard::foretell(event, &plan));
     Answer::Plan {
         tells: told.iter().map(|told| Told::new(told, policy)).collect(),
         plan,

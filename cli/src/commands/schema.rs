@@ -4,15 +4,19 @@ use serde_json::{Value, json};
 use steward_core::event::{DetailType, SOURCE, schema};
 use steward_core::policy::Policy;
 
+use crate::cases;
 use crate::cli::{SchemaArgs, SchemaOf};
 use crate::error::CliError;
 use crate::exit_code::Exit;
+use crate::inventory;
 use crate::output::Output;
 
 /// Prints a schema; it is JSON in either format.
 pub fn run(args: &SchemaArgs, output: &mut Output) -> Result<Exit, CliError> {
     let document = match &args.of {
         SchemaOf::Policy => Policy::json_schema(),
+        SchemaOf::Cases => cases::schema(),
+        SchemaOf::Inventory => inventory::schema(),
         SchemaOf::Event { detail_type: None } => every_event(),
         SchemaOf::Event {
             detail_type: Some(name),

@@ -1,29 +1,16 @@
 //! The two ends of a copy: which registry is spoken to how and as whom, and which image is meant.
 
-use std::sync::Arc;
-
-use steward_core::{ImageRef, Reference, RegistryHost, Tag};
-use steward_registry::{Client, Descriptor, EndpointOverrides, Layout, RegistryError};
+use steward_core::{Reference, RegistryHost, Tag};
+use steward_registry::{Descriptor, Layout};
 
 use super::CopyFailure;
+use crate::access::Access;
 use crate::cli::ANY_REMOTE;
-use crate::credentials::{EcrTokens, ShellCredentials, Warn};
-use crate::docker_config::Places;
 use crate::error::CliError;
 use crate::place::Place;
 
 /// Where the tag of an image stands in an OCI layout (OCI image specification, `annotations.md`).
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
-
-/// What both ends share.
-pub(super) struct Settings {
-    pub(super) insecure: Vec<RegistryHost>,
-    pub(super) trust: Vec<RegistryHost>,
-    pub(super) overrides: EndpointOverrides,
-    pub(super) places: Places,
-    pub(super) ecr: Arc<dyn EcrTokens>,
-    pub(super) warn: Warn,
-}
 
 /// The image to read.
 pub(super) struct From {
@@ -43,7 +30,7 @@ pub(super) struct To {
 pub(super) async fn open(
     source: &Place,
     target: &Place,
-    settings: &Settings,
+    access: &Access,
 ) -> Result<(From, To), CliError> {
     if target.digest().is_some() {
         return Err(CliError::Usage {
@@ -59,8 +46,8 @@ pub(super) async fn open(
                 message: format!("SOURCE {source} names neither a tag nor a digest"),
                 remedy: format!("say which image is meant, for example {source}:latest"),
             })?;
-            let repository = settings
-                .client(image)
+            let repository = access
+                .client(&image.repository)
                 .and_then(|client| client.repository_of(image));
             let place = repository.map_err(failed)?.into();
             (From { place, reference }, image.tag.clone())
@@ -89,8 +76,8 @@ pub(super) async fn open(
     let tag = target.tag().cloned().or(source_tag);
     let place: steward_registry::Place = match target {
         Place::Registry(image) => {
-            let repository = settings
-                .client(image)
+            let repository = access
+                .client(&image.repository)
                 .and_then(|client| client.repository_of(image));
             repository.map_err(failed)?.into()
         }
@@ -101,26 +88,6 @@ pub(super) async fn open(
         _ => target.to_string(),
     };
     Ok((from, To { place, tag, name }))
-}
-
-impl Settings {
-    /// A client of its own for each end, because credentials may differ between two repositories
-    /// of one registry.
-    fn client(&self, image: &ImageRef) -> Result<Client, RegistryError> {
-        let credentials = ShellCredentials::new(
-            self.places.clone(),
-            image.repository.clone(),
-            Arc::clone(&self.ecr),
-            Arc::clone(&self.warn),
-        );
-        Client::builder()
-            .credentials(Arc::new(credentials))
-            .endpoints(self.overrides.clone())
-            .insecure(self.insecure.clone())
-            .trust(self.trust.clone())
-            .user_agent(concat!("steward/", env!("CARGO_PKG_VERSION")))
-            .build()
-    }
 }
 
 /// The tag under which a folder's index has an image. Some tools write the whole image name.

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use steward_core::RepositoryName;
 use steward_core::decision::RuleOutcome;
 use steward_core::policy::Policy;
+use steward_core::{RepositoryName, Tag};
 use tag_guard::plan::Action;
 
-use super::{Answer, Explanation, Source, Told};
+use super::{Answer, EventSummary, Explanation, Source, Told, known};
 use crate::output::style;
 
 /// Writes the whole explanation.
@@ -50,7 +50,46 @@ impl Page {
     }
 
     fn heading(&mut self, explanation: &Explanation, policy_name: &str) {
-        let event = &explanation.event;
+        if let Some(event) = &explanation.event {
+            self.event(event);
+        }
+        if let Some(image) = &explanation.image {
+            let digest = image.digest.as_ref().map(|digest| format!(" {digest}"));
+            self.field(
+                "image",
+                &format!(
+                    "{}/{}:{}{}",
+                    image.registry,
+                    image.repository,
+                    image.tag,
+                    digest.unwrap_or_default()
+                ),
+            );
+        }
+        self.field(
+            "policy",
+            &format!("{policy_name}, mode {}", explanation.mode),
+        );
+        match explanation.facts {
+            Source::None => {}
+            Source::File => self.field("facts", "from --facts"),
+            Source::Registry => self.field(
+                "facts",
+                "from the registry; what the tag meant before and who pushed it is not there",
+            ),
+            Source::Event => self.field(
+                "facts",
+                "the event is taken at its word; the functions ask the registry (see --facts)",
+            ),
+        }
+        if explanation.facts != Source::Event {
+            for (name, value) in explanation.facts_used.iter().flat_map(known::lines) {
+                self.field("", &format!("{name:<9} {value}"));
+            }
+        }
+    }
+
+    fn event(&mut self, event: &EventSummary) {
         let action = event.action.as_deref().map(|action| format!(", {action}"));
         self.field(
             "event",
@@ -65,29 +104,16 @@ impl Page {
             ),
         );
         if let Some(repository) = &event.repository {
-            let tag = event
-                .tag
-                .as_ref()
-                .map(|tag| format!(":{tag}"))
-                .unwrap_or_default();
-            let digest = event
-                .digest
-                .as_ref()
-                .map(|d| format!(" {d}"))
-                .unwrap_or_default();
-            self.field("image", &format!("{repository}{tag}{digest}"));
-        }
-        self.field(
-            "policy",
-            &format!("{policy_name}, mode {}", explanation.mode),
-        );
-        match explanation.facts {
-            Source::None => {}
-            Source::File => self.field("facts", "from --facts"),
-            Source::Event => self.field(
-                "facts",
-                "the event is taken at its word; the functions ask the registry (see --facts)",
-            ),
+            let tag = event.tag.as_ref().map(|tag| format!(":{tag}"));
+            let digest = event.digest.as_ref().map(|digest| format!(" {digest}"));
+            self.field(
+                "image",
+                &format!(
+                    "{repository}{}{}",
+                    tag.unwrap_or_default(),
+                    digest.unwrap_or_default()
+                ),
+            );
         }
     }
 
@@ -116,46 +142,28 @@ impl Page {
             .iter()
             .filter(|rule| !rule.applies_to(&plan.repository));
         self.other_rules(others.map(|rule| rule.name.as_str()), &plan.repository);
-        let mut steps = Vec::new();
-        for planned in &plan.actions {
-            let what = match &planned.action {
-                Action::Quarantine { to, tags, .. } => {
-                    let tags: Vec<&str> = tags.iter().map(AsRef::as_ref).collect();
-                    format!(
-                        "copy the image to {to} as {}, verify it there, then remove the tag {}",
-                        tags.join(" and "),
-                        plan.tag
-                    )
-                }
-                Action::Untag { guard: Some(guard) } => {
-                    format!(
-                        "keep the image under the tag {guard}, then remove the tag {}",
-                        plan.tag
-                    )
-                }
-                Action::Untag { guard: None } => {
-                    format!("remove the tag {}; others keep the image", plan.tag)
-                }
-                Action::Tag { mark } => format!("put the tag {mark} on the image"),
-                Action::Restore { to, .. } => {
-                    format!("put the tag {} back on {to}", plan.tag)
-                }
-                Action::RestoreDeleted { to, .. } => {
-                    format!("bring the tag {} back on {to}", plan.tag)
-                }
-                Action::Archive { .. } => "move the image to the archive".to_owned(),
-                Action::Delete { .. } => "delete the image".to_owned(),
-                Action::Derive { tag, from, .. } => format!("point {tag} to the image of {from}"),
-                Action::Blocked { reason, .. } => format!("not possible: {reason}"),
-                Action::Notify => "tell people".to_owned(),
-            };
-            steps.push((
-                planned.action.name(),
-                planned.mode.acts() || planned.action == Action::Notify,
-                what,
-            ));
-        }
+        let steps: Vec<_> = plan
+            .actions
+            .iter()
+            .map(|planned| {
+                let acts = planned.mode.acts() || planned.action == Action::Notify;
+                (
+                    planned.action.name(),
+                    acts,
+                    step(&planned.action, &plan.tag),
+                )
+            })
+            .collect();
         self.steps(&steps);
+        if let Some(time) = plan.recheck_at {
+            self.line(&format!("  looks again at {time}"));
+        }
+        if let Some(owner) = &plan.owner {
+            self.line(&format!("  owner: {owner}"));
+        }
+        if let Some(pusher) = &plan.pusher {
+            self.line(&format!("  pushed by: {}", pusher.arn));
+        }
         self.tells(tells, policy);
     }
 
@@ -224,9 +232,13 @@ impl Page {
             matched,
             why,
             mode,
-            ..
+            undecided,
         } = outcome;
-        let (word, style) = if *matched { words.matched } else { words.not };
+        let (word, style) = match (undecided, matched) {
+            (true, _) => ("unknown", style::CAUTION),
+            (false, true) => words.matched,
+            (false, false) => words.not,
+        };
         self.line(&format!(
             "  {style}{word:<8}{style:#}  {rule} ({mode}): {why}"
         ));
@@ -274,6 +286,68 @@ impl Page {
             let whom = whom(&told.notifications, policy);
             self.line(&format!("    {whom}"));
         }
+    }
+}
+
+/// What an action of the tag guard does, in words.
+fn step(action: &Action, tag: &Tag) -> String {
+    match action {
+        Action::Tag { mark } => format!("put the tag {mark} on the image"),
+        Action::Restore { to, guard } => {
+            let kept = guard.as_ref().map(|guard| {
+                format!("; the image that it is on now is kept under the tag {guard}")
+            });
+            format!("put the tag {tag} back on {to}{}", kept.unwrap_or_default())
+        }
+        Action::RestoreDeleted { to, from } => {
+            let places: Vec<String> = from.iter().map(source).collect();
+            format!(
+                "bring the tag {tag} back on {to}, from {}",
+                places.join(" or ")
+            )
+        }
+        Action::Quarantine {
+            to,
+            tags,
+            keeps_tag,
+        } => {
+            let tags: Vec<&str> = tags.iter().map(AsRef::as_ref).collect();
+            let tags = tags.join(" and ");
+            if *keeps_tag {
+                format!("copy the image to {to} as {tags} and verify it there")
+            } else {
+                format!(
+                    "copy the image to {to} as {tags}, verify it there, then remove the tag {tag}"
+                )
+            }
+        }
+        Action::Archive { guard: Some(guard) } => {
+            format!("move the image to the archive, kept under the tag {guard}")
+        }
+        Action::Archive { guard: None } => "move the image to the archive".to_owned(),
+        Action::Untag { guard: Some(guard) } => {
+            format!("keep the image under the tag {guard}, then remove the tag {tag}")
+        }
+        Action::Untag { guard: None } => format!("remove the tag {tag}; others keep the image"),
+        Action::Delete { tags } => {
+            let tags: Vec<&str> = tags.iter().map(AsRef::as_ref).collect();
+            format!("delete the image with its tags {}", tags.join(", "))
+        }
+        Action::Derive { tag, digest, from } => {
+            format!("point the tag {tag} to the image of {from} ({digest})")
+        }
+        Action::Blocked { reason, remedy, .. } => format!("not possible: {reason}; {remedy}"),
+        Action::Notify => "tell people".to_owned(),
+    }
+}
+
+fn source(place: &tag_guard::plan::Source) -> String {
+    use tag_guard::plan::Source;
+
+    match place {
+        Source::Repository => "its own repository".to_owned(),
+        Source::Quarantine { repository } => format!("quarantine {repository}"),
+        Source::Replica { image, rule, .. } => format!("the replica {image} (rule {rule})"),
     }
 }
 
