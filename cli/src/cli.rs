@@ -294,7 +294,7 @@ pub struct CopyArgs {
     pub no_referrers: bool,
 
     /// How many blobs travel at the same time
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: u8,
 
     /// Speak plain HTTP to a registry that is not on this machine

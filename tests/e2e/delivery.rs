@@ -57,14 +57,14 @@ async fn the_same_event_twice_and_late_changes_nothing_and_sends_nothing_twice()
     assert_eq!(
         world.messages("prod/twice:v1.0.0").len(),
         2,
-        "{:?}",
-        world.titles("prod/twice")
+        "{}",
+        world.stories("prod/twice")
     );
     assert_eq!(
         world.messages("prod/twice:feature").len(),
         2,
-        "{:?}",
-        world.titles("prod/twice")
+        "{}",
+        world.stories("prod/twice")
     );
     assert_eq!(
         world.home("prod/twice:v1.0.0").as_deref(),

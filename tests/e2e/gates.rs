@@ -14,7 +14,7 @@ const ZIP: u64 = 4 << 20;
 /// The budget on an idle machine is 5 ms, and `cargo xtask bench` measures against it. Tests share
 /// their cores, so this gate only catches what a changed dependency would cost: root certificates
 /// read from disk, or jitter entropy, are 15 ms and more.
-const START: Duration = Duration::from_millis(12);
+const START: Duration = Duration::from_millis(10);
 
 /// Resident memory of a function that waits, in bytes.
 const WAITING: u64 = 10 << 20;

@@ -9,6 +9,7 @@
 
 mod arrows;
 mod delivery;
+mod documents;
 mod explain;
 mod gates;
 mod journey;

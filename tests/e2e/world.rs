@@ -125,6 +125,12 @@ impl World {
         self.messages(text).iter().map(show).collect()
     }
 
+    /// The same with everything that a reader sees: for the message of a failing test.
+    pub(crate) fn stories(&self, text: &str) -> String {
+        let show = |m: &Arc<Message>| format!("{}: {}\n{}\n", m.kind.as_str(), m.title, m.text);
+        self.messages(text).iter().map(show).collect()
+    }
+
     /// What the emulator and the functions logged, for the message of a failing test.
     pub(crate) fn log_tail(&self) -> String {
         let log = self.cloud.log();

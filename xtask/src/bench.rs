@@ -7,42 +7,62 @@ mod copy;
 mod registry;
 mod start;
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
 use steward_testkit::cloud::debian::{DOCKER_REGISTRY, SKOPEO};
 use steward_testkit::cloud::{Python, package, paths};
 
-use crate::cli::BenchOptions;
+use crate::cli::{BenchOptions, BenchSubject};
 use crate::{cargo, term};
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
-    let python = Python::ensure(&|line| term::step(line))?;
-    let zips = package::functions(&|line| term::step(line))?;
-    let registry = DOCKER_REGISTRY.ensure(&|line| term::step(line))?;
-    let skopeo = SKOPEO.ensure(&|line| term::step(line))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let measures = |subject| options.subject.is_none_or(|chosen| chosen == subject);
+    let mut lines = vec![machine()];
+    if measures(BenchSubject::Start) {
+        let python = Python::ensure(&|line| term::step(line))?;
+        let zips = package::functions(&|line| term::step(line))?;
+        lines.extend(runtime.block_on(start::measure(&zips, &python, options.rounds))?);
+    }
+    if measures(BenchSubject::Copy) {
+        let registry = DOCKER_REGISTRY.ensure(&|line| term::step(line))?;
+        let skopeo = SKOPEO.ensure(&|line| term::step(line))?;
+        let steward = steward()?;
+        lines.extend(runtime.block_on(copy::measure(&copy::Programs {
+            registry: &registry,
+            skopeo: &skopeo,
+            steward: &steward,
+        }))?);
+    }
+    for line in &lines {
+        term::say(line);
+    }
+    if measures(BenchSubject::Decide) {
+        // Prints its table itself.
+        cargo::run(
+            cargo::cargo()
+                .args(["bench", "--locked", "--quiet", "--package", "tag-guard"])
+                .args(["--bench", "decide"])
+                .env("CARGO_TARGET_DIR", paths::target()),
+        )?;
+    }
+    Ok(())
+}
+
+/// The release build of the command.
+fn steward() -> anyhow::Result<PathBuf> {
     term::step("building the steward command");
     cargo::run(
         cargo::cargo()
             .args(["build", "--release", "--locked", "--package", "steward-cli"])
             .env("CARGO_TARGET_DIR", paths::target()),
     )?;
-    let steward = paths::target().join("release/steward");
-
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    let mut lines = vec![machine()];
-    lines.extend(runtime.block_on(start::measure(&zips, &python, options.rounds))?);
-    lines.extend(runtime.block_on(copy::measure(&copy::Programs {
-        registry: &registry,
-        skopeo: &skopeo,
-        steward: &steward,
-    }))?);
-    for line in &lines {
-        term::say(line);
-    }
-    Ok(())
+    Ok(paths::target().join("release/steward"))
 }
 
 /// What was measured on.

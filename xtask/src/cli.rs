@@ -53,9 +53,23 @@ pub(crate) struct DemoOptions {
 /// Options of `bench`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BenchOptions {
+    /// What to measure: everything unless given
+    #[arg(value_enum)]
+    pub(crate) subject: Option<BenchSubject>,
     /// How often each function is started
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(usize))]
     pub(crate) rounds: usize,
+}
+
+/// What `bench` can measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum BenchSubject {
+    /// Start-up, waiting memory and zips of the functions
+    Start,
+    /// Copies between two registries
+    Copy,
+    /// Decisions about images
+    Decide,
 }
 
 /// Options of `package`.

@@ -136,6 +136,12 @@ pub enum RegistryError {
     /// The registry is in trouble (408 or 5xx), also after the retries.
     #[error("{0}: the registry is unavailable")]
     Unavailable(Box<Exchange>),
+    /// The registry says of verified bytes that they are others, also after the retries.
+    ///
+    /// A storage that does not write atomically, such as Distribution's file system driver, reads
+    /// a half-written file when two clients push the same image at the same time.
+    #[error("{0}: the registry read other bytes than it was sent")]
+    Unsettled(Box<Exchange>),
     /// The registry refused the request for a reason that will not go away by itself.
     #[error("{0}: the registry refuses the request")]
     Refused(Box<Exchange>),
@@ -263,6 +269,7 @@ impl RegistryError {
         match self {
             Self::RateLimited { .. }
             | Self::Unavailable(_)
+            | Self::Unsettled(_)
             | Self::Network { .. }
             | Self::Stalled { .. } => true,
             Self::Credentials { source, .. } => source.is_transient(),
@@ -291,6 +298,7 @@ impl RegistryError {
             Self::ImmutableTag { .. } => "immutable_tag",
             Self::RateLimited { .. } => "registry_rate_limited",
             Self::Unavailable(_) => "registry_unavailable",
+            Self::Unsettled(_) => "registry_unsettled",
             Self::Refused(_) => "registry_refused",
             Self::Protocol { .. } => "registry_protocol",
             Self::Network { .. } => "registry_network",
@@ -318,6 +326,7 @@ impl RegistryError {
             | Self::RepositoryNotFound(e)
             | Self::NotFound(e)
             | Self::Unavailable(e)
+            | Self::Unsettled(e)
             | Self::Refused(e) => Some(e),
             Self::ImmutableTag { exchange, .. }
             | Self::RateLimited { exchange, .. }

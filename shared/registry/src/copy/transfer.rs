@@ -304,7 +304,10 @@ fn is_worth_another(error: &RegistryError) -> bool {
         RegistryError::Denied(_) => reply::is_expired_token(error),
         RegistryError::NotFound(exchange) => exchange.has_code("BLOB_UPLOAD_UNKNOWN"),
         RegistryError::Refused(exchange) => {
-            exchange.status == Some(416) || exchange.has_code("BLOB_UPLOAD_INVALID")
+            // The bytes were verified on their way, so their digest is not what is wrong.
+            exchange.status == Some(416)
+                || exchange.has_code("BLOB_UPLOAD_INVALID")
+                || exchange.has_code("DIGEST_INVALID")
         }
         _ => error.is_transient(),
     }
@@ -339,7 +342,8 @@ mod tests {
             (413, "", true, false),
             (405, "UNSUPPORTED", true, false),
             (416, "BLOB_UPLOAD_INVALID", false, true),
-            (400, "DIGEST_INVALID", false, false),
+            (400, "DIGEST_INVALID", false, true),
+            (400, "SIZE_INVALID", false, false),
         ] {
             let error = refused(status, code);
             assert_eq!(wants_parts(&error), parts, "{status} {code}");

@@ -148,9 +148,29 @@ impl Repository {
             HeaderValue::from_static(manifest.media_type().as_str()),
         );
         call.body = Some(manifest.bytes().clone());
-        match self.send(call).await {
+        match self.send_verified(&call).await {
             Ok(reply) => self.written(&reply, manifest),
             Err(error) => self.after_refusal(error, reference, manifest).await,
+        }
+    }
+
+    /// Sends bytes that are known to be right. That they are not (`DIGEST_INVALID`) is then the
+    /// registry's trouble, and passes: see [`RegistryError::Unsettled`].
+    async fn send_verified(&self, call: &Call) -> Result<Reply, RegistryError> {
+        let mut attempt = 1;
+        loop {
+            let exchange = match self.send(call.clone()).await {
+                Err(RegistryError::Refused(exchange)) if exchange.has_code("DIGEST_INVALID") => {
+                    exchange
+                }
+                result => return result,
+            };
+            let Some(pause) = self.client().retry_policy().pause(attempt, None) else {
+                return Err(RegistryError::Unsettled(exchange));
+            };
+            tracing::debug!(attempt, ?pause, %exchange, "trying again");
+            tokio::time::sleep(pause).await;
+            attempt += 1;
         }
     }
 

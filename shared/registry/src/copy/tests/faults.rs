@@ -224,6 +224,30 @@ async fn trouble_that_passes_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_target_that_reads_half_written_bytes_is_asked_again() {
+    let invalid = |path, times| {
+        let what = What::Status(400, vec![], "DIGEST_INVALID: provided digest did not match");
+        Fault::new("PUT", path, times, what)
+    };
+    let (from, to) = (Fake::start().await, Fake::start().await);
+    from.push("team/app", Some("v1"), &image(ImageSpec::default()));
+    to.quirks(|quirks| quirks.faults = vec![invalid("/blobs/", 1), invalid("/manifests/", 2)]);
+    done(&request(&from, &to), &CopyOptions::default()).await;
+    assert!(is_whole(&to.repository("dr/team/app"), &reference("v1")).await);
+
+    to.quirks(|quirks| quirks.faults = vec![invalid("/manifests/v1", 1000)]);
+    let to_another = CopyRequest {
+        to: to.repository("dr/team/other").into(),
+        ..request(&from, &to)
+    };
+    let error = copy(&to_another, &CopyOptions::default())
+        .await
+        .unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert_eq!(error.error_type(), "registry_unsettled");
+}
+
+#[tokio::test]
 async fn trouble_that_stays_is_transient() {
     let (from, to) = (Fake::start().await, Fake::start().await);
     from.push("team/app", Some("v1"), &image(ImageSpec::default()));
