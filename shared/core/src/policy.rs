@@ -15,10 +15,12 @@ mod exemption;
 mod image_rule;
 mod loops;
 mod mark;
+mod needs;
 mod notification;
 mod quarantine;
 mod replication;
 mod repository_set;
+mod rule_index;
 mod schema;
 mod secret;
 mod tag_pattern;
@@ -36,6 +38,7 @@ pub use image_rule::{
     ImageRule, ImageVerdict, IndexScope, Metadata, RequiredReferrer, TextGlob, TextPattern, TextPatternError,
 };
 pub use mark::Mark;
+pub use needs::Needs;
 pub use notification::{Channel, Notifications, Route, RouteFacts, RouteMatch};
 pub use quarantine::QuarantineSettings;
 pub use replication::{CreateSettings, ReplicationRule, ReplicationTarget};
@@ -48,8 +51,10 @@ pub use tag_rule::{TagRule, Verdict};
 pub use tag_set::{TagFilter, TagSet};
 pub use template::{RepositoryTemplate, TagTemplate, TemplateError};
 
+use rule_index::RuleIndex;
+
 use crate::mode::Mode;
-use crate::names::{AccountId, Region, RepositoryName, Tag};
+use crate::names::{AccountId, Digest, Region, RepositoryName, Tag};
 
 /// A valid policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +73,7 @@ pub struct Policy {
     pub replication: Vec<ReplicationRule>,
     /// Who is told what.
     pub notifications: Notifications,
+    index: RuleIndex,
 }
 
 impl Policy {
@@ -117,6 +123,24 @@ impl Policy {
     #[must_use]
     pub fn quarantine_repository(&self, repository: &RepositoryName) -> Option<RepositoryName> {
         self.quarantine.repository_for(repository)
+    }
+
+    /// The tag rules that watch a repository, in the order of the file: the same as to ask
+    /// [`TagRule::applies_to`] of each, and quicker where there are many. Who changes the rules of a
+    /// policy afterwards does so in a copy.
+    pub fn tag_rules_for<'p>(
+        &'p self,
+        repository: &'p RepositoryName,
+    ) -> impl Iterator<Item = &'p TagRule> {
+        self.index.rules_for(&self.tag_rules, repository)
+    }
+
+    /// Whether a tag is the mark that a rule of its repository puts on this very image.
+    #[must_use]
+    pub fn is_mark(&self, repository: &RepositoryName, tag: &Tag, digest: &Digest) -> bool {
+        self.tag_rules_for(repository)
+            .filter_map(|rule| rule.mark.as_ref())
+            .any(|mark| mark.is_mark_of(tag, digest))
     }
 
     /// What is wrong with the policy in the registry that it will look after: a replication target

@@ -44,7 +44,8 @@ impl DerivedTag {
     ///
     /// # Errors
     ///
-    /// When it has an unknown placeholder, is `{tag}` alone, or could make a text that is no tag.
+    /// When it has an unknown placeholder or the same one twice, is `{tag}` alone, or could make a
+    /// text that is no tag.
     /// Only `{tag}` with more text around it can become too long, for a tag that is long already.
     pub fn new(text: &str) -> Result<Self, TemplateError> {
         let parts = split(
@@ -60,6 +61,16 @@ impl DerivedTag {
         )?;
         if parts == [Part::Tag] {
             return Err(TemplateError::Itself);
+        }
+        for (name, part) in [
+            ("major", Part::Major),
+            ("minor", Part::Minor),
+            ("patch", Part::Patch),
+            ("tag", Part::Tag),
+        ] {
+            if parts.iter().filter(|other| **other == part).count() > 1 {
+                return Err(TemplateError::Twice(name));
+            }
         }
         let template = Self {
             text: text.to_owned(),
@@ -96,6 +107,12 @@ impl DerivedTag {
         self.fill(tag.as_str(), version)?.parse().ok()
     }
 
+    /// Whether the template could have made a tag.
+    #[must_use]
+    pub fn could_make(&self, tag: &Tag) -> bool {
+        could_make(&self.parts, tag.as_str())
+    }
+
     fn fill(&self, tag: &str, version: Option<&Version>) -> Option<String> {
         let mut text = String::new();
         for part in &self.parts {
@@ -111,6 +128,25 @@ impl DerivedTag {
     }
 }
 
+fn could_make(parts: &[Part], text: &str) -> bool {
+    let Some((part, rest)) = parts.split_first() else {
+        return text.is_empty();
+    };
+    match part {
+        Part::Literal(literal) => text
+            .strip_prefix(literal.as_str())
+            .is_some_and(|text| could_make(rest, text)),
+        Part::Major | Part::Minor | Part::Patch => {
+            // No number of a version has more digits.
+            let digits = text.bytes().take(20).take_while(u8::is_ascii_digit).count();
+            (1..=digits).any(|n| text.get(n..).is_some_and(|text| could_make(rest, text)))
+        }
+        Part::Tag => {
+            (1..=text.len()).any(|n| text.get(n..).is_some_and(|text| could_make(rest, text)))
+        }
+    }
+}
+
 impl fmt::Display for DerivedTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -123,6 +159,13 @@ impl Derive {
     #[must_use]
     pub fn is_source(&self, tag: &Tag) -> bool {
         self.source(tag).is_some()
+    }
+
+    /// Whether a tag has a say in what derived tags point to: others are derived from it, or it could
+    /// be derived itself.
+    #[must_use]
+    pub fn concerns(&self, tag: &Tag) -> bool {
+        self.from.matches(tag) || self.tags.iter().any(|template| template.could_make(tag))
     }
 
     /// The tags to derive from a tag, whatever else there is in the repository.

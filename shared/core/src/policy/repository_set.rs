@@ -1,6 +1,6 @@
 use std::fmt;
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{Glob, GlobBuilder, GlobMatcher};
 
 use crate::names::RepositoryName;
 
@@ -20,6 +20,8 @@ enum Matcher {
     Exact,
     /// Everything behind this prefix, which ends in `/`.
     Below(String),
+    /// One component, or the rest of one, behind this prefix: `prod/*`, `prod/app-*`.
+    Within(String),
     Glob(Box<GlobMatcher>),
 }
 
@@ -86,6 +88,8 @@ impl RepositoryGlob {
             Matcher::Exact
         } else if let Some(prefix) = text.strip_suffix("**").filter(|prefix| !has_meta(prefix)) {
             Matcher::Below(prefix.to_owned())
+        } else if let Some(prefix) = text.strip_suffix('*').filter(|prefix| !has_meta(prefix)) {
+            Matcher::Within(prefix.to_owned())
         } else {
             let glob = GlobBuilder::new(text)
                 .literal_separator(true)
@@ -109,6 +113,9 @@ impl RepositoryGlob {
             Matcher::Below(prefix) => {
                 repository.len() > prefix.len() && repository.starts_with(prefix.as_str())
             }
+            Matcher::Within(prefix) => repository
+                .strip_prefix(prefix.as_str())
+                .is_some_and(|rest| !rest.contains('/')),
             Matcher::Glob(glob) => glob.is_match(repository),
         }
     }
@@ -123,6 +130,14 @@ impl RepositoryGlob {
     #[must_use]
     pub fn is_exact(&self) -> bool {
         matches!(self.matcher, Matcher::Exact)
+    }
+
+    /// What the glob engine made of the glob, where it was needed.
+    pub(super) fn compiled(&self) -> Option<&Glob> {
+        match &self.matcher {
+            Matcher::Glob(glob) => Some(glob.glob()),
+            _ => None,
+        }
     }
 
     /// Whether the glob needed the glob engine, which costs memory and time to compile.
@@ -200,7 +215,7 @@ mod tests {
 
     #[test]
     fn one_star_stays_and_two_cross() {
-        let cases: [(&str, &[&str], &[&str]); 10] = [
+        let cases: [(&str, &[&str], &[&str]); 11] = [
             ("**", &["app", "prod/app", "a/b/c"], &[]),
             ("*", &["app"], &["prod/app"]),
             (
@@ -223,6 +238,7 @@ mod tests {
                 &["team-10/a", "team-1/d", "team-1/a/b"],
             ),
             ("pr.d/*", &["pr.d/x"], &["prod/x"]),
+            ("app-*", &["app-1", "app-"], &["app", "app-1/x", "x/app-1"]),
         ];
         for (text, yes, no) in cases {
             let glob = RepositoryGlob::new(text).unwrap();

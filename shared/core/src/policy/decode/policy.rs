@@ -2,6 +2,7 @@ use crate::mode::{Mode, Severity};
 
 use super::super::document::{Node, Value};
 use super::super::loops::words_of;
+use super::super::rule_index::RuleIndex;
 use super::super::{
     Policy, PolicyErrorKind, QuarantineSettings, RepositorySet, RepositoryTemplate, TagPattern,
     TagSet,
@@ -89,6 +90,7 @@ pub(in super::super) fn policy(d: &mut Decoder<'_>, root: &Node) -> Option<Polic
         tag_rules,
         replication,
         notifications,
+        index: RuleIndex::default(),
     };
     check_quarantine(d, &fields, &policy);
     Some(policy)

@@ -164,7 +164,13 @@ fn templates_make_tags_or_are_refused() {
     assert_eq!(error("{tag}"), TemplateError::Itself);
     assert_eq!(error("{minro}"), TemplateError::Unknown("minro".to_owned()));
     assert_eq!(error("{major"), TemplateError::Brace);
-    for text in ["-{major}", "a b", "a/b", &"{major}".repeat(7)] {
+    assert_eq!(error("{major}{major}"), TemplateError::Twice("major"));
+    for text in [
+        "-{major}",
+        "a b",
+        "a/b",
+        &format!("{{major}}{}", "x".repeat(120)),
+    ] {
         assert!(matches!(error(text), TemplateError::Name(_)), "{text}");
     }
     let made = DerivedTag::new("v{major}.{minor}.{patch}-x").unwrap();
