@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{bench, ci, demo, lint, local, package, test};
+use crate::{bench, ci, demo, fuzz, lint, local, package, test};
 
 /// The tasks of this project.
 #[derive(Debug, Parser)]
@@ -40,6 +40,8 @@ enum Tasks {
     LintInfra,
     /// Measures what docs/PERFORMANCE.md tells
     Bench(BenchOptions),
+    /// Feeds hostile input to everything that reads input
+    Fuzz(FuzzOptions),
 }
 
 /// Options of `demo`.
@@ -70,6 +72,19 @@ pub(crate) enum BenchSubject {
     Copy,
     /// Decisions about images
     Decide,
+}
+
+/// Options of `fuzz`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FuzzOptions {
+    /// What to feed, as named in fuzz/README.md: everything unless given
+    pub(crate) target: Option<String>,
+    /// How long to feed each, in seconds
+    #[arg(long, default_value_t = 10)]
+    pub(crate) seconds: u64,
+    /// Where the random numbers begin; the same seed gives the same inputs
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 /// Options of `package`.
@@ -138,6 +153,7 @@ pub(crate) fn run(task: Task) -> anyhow::Result<()> {
         Tasks::Ci => ci::run(),
         Tasks::LintInfra => lint::run(),
         Tasks::Bench(options) => bench::run(&options),
+        Tasks::Fuzz(options) => fuzz::run(&options),
     }
 }
 

@@ -5,6 +5,7 @@ mod cargo;
 mod ci;
 mod cli;
 mod demo;
+mod fuzz;
 mod lint;
 mod local;
 mod package;
