@@ -13,6 +13,8 @@ mod endpoint;
 mod error;
 mod exemption;
 mod image_rule;
+mod lazy_glob;
+mod lint;
 mod loops;
 mod mark;
 mod needs;

@@ -100,6 +100,14 @@ impl DerivedTag {
             .any(|part| matches!(part, Part::Major | Part::Minor | Part::Patch))
     }
 
+    /// Whether it is the same for every tag, such as `latest`.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        self.parts
+            .iter()
+            .all(|part| matches!(part, Part::Literal(_)))
+    }
+
     /// The tag derived from another one; `None` where the template asks for a version that is not
     /// there, or where the result would be too long.
     #[must_use]

@@ -1,7 +1,8 @@
 use std::fmt;
 
-use globset::{Glob, GlobBuilder, GlobMatcher};
+use globset::{Glob, GlobBuilder};
 
+use super::lazy_glob::LazyGlob;
 use crate::names::RepositoryName;
 
 /// A glob over repository names: `*` and `?` stay within one path component, `**` crosses `/`.
@@ -22,7 +23,7 @@ enum Matcher {
     Below(String),
     /// One component, or the rest of one, behind this prefix: `prod/*`, `prod/app-*`.
     Within(String),
-    Glob(Box<GlobMatcher>),
+    Glob(Box<LazyGlob>),
 }
 
 /// A text that is not a glob over repository names.
@@ -96,7 +97,7 @@ impl RepositoryGlob {
                 .backslash_escape(false)
                 .build()
                 .map_err(|e| RepositoryGlobError::Glob(e.kind().to_string()))?;
-            Matcher::Glob(Box::new(glob.compile_matcher()))
+            Matcher::Glob(Box::new(LazyGlob::new(glob)))
         };
         Ok(Self {
             text: text.to_owned(),
@@ -124,6 +125,32 @@ impl RepositoryGlob {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether no repository matches both, for sure.
+    pub(super) fn is_surely_disjoint(&self, other: &Self) -> bool {
+        let (one, two) = (self.literal_start(), other.literal_start());
+        match (&self.matcher, &other.matcher) {
+            (Matcher::Exact, _) => !other.matches(&self.text),
+            (_, Matcher::Exact) => !self.matches(&other.text),
+            _ => !one.starts_with(two) && !two.starts_with(one),
+        }
+    }
+
+    /// Whether every repository that the other one matches matches this one as well, for sure.
+    pub(super) fn surely_covers(&self, other: &Self) -> bool {
+        match (&self.matcher, &other.matcher) {
+            (Matcher::All, _) => true,
+            (_, Matcher::Exact) => self.matches(&other.text),
+            (Matcher::Below(prefix), _) => other.literal_start().starts_with(prefix.as_str()),
+            _ => self.text == other.text,
+        }
+    }
+
+    /// What every name that matches begins with.
+    fn literal_start(&self) -> &str {
+        let meta = ['*', '?', '[', ']', '{', '}', ',', '!', '^'];
+        self.text.split(meta).next().unwrap_or_default()
     }
 
     /// Whether the glob matches one name only.
@@ -200,6 +227,28 @@ impl RepositorySet {
     pub fn contains_path(&self, repository: &str) -> bool {
         self.include.iter().any(|glob| glob.matches(repository))
             && !self.exclude.iter().any(|glob| glob.matches(repository))
+    }
+
+    /// Whether every repository of the other set belongs to this one as well, for sure.
+    pub(super) fn surely_covers(&self, other: &Self) -> bool {
+        self == other
+            || (self.exclude.is_empty()
+                && other
+                    .include
+                    .iter()
+                    .all(|inner| self.include.iter().any(|outer| outer.surely_covers(inner))))
+    }
+
+    /// Whether no repository belongs to both sets, for sure.
+    pub(super) fn is_surely_disjoint(&self, other: &Self) -> bool {
+        let mut excluded = self.exclude.iter().chain(&other.exclude);
+        self.include.iter().all(|one| {
+            excluded.clone().any(|glob| glob.surely_covers(one))
+                || other.include.iter().all(|two| {
+                    one.is_surely_disjoint(two)
+                        || excluded.clone().any(|glob| glob.surely_covers(two))
+                })
+        }) || excluded.any(|glob| matches!(glob.matcher, Matcher::All))
     }
 
     /// Whether at most the literally named repositories belong to the set.

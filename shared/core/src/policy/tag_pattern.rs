@@ -3,14 +3,16 @@
 mod calver;
 mod composed;
 mod git;
+mod overlap;
 mod semantic;
 mod version;
 
 use std::fmt;
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobBuilder;
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::lazy_glob::LazyGlob;
 use crate::names::Tag;
 
 pub use calver::{CalverError, CalverScheme};
@@ -41,7 +43,7 @@ enum Matcher {
     Exact,
     /// A glob whose only wildcard is a `*` at its end.
     Prefix(String),
-    Glob(Box<GlobMatcher>),
+    Glob(Box<LazyGlob>),
     Regex(Box<Regex>),
     Composed(Box<Composed>),
 }
@@ -195,7 +197,7 @@ impl TagPattern {
                     .backslash_escape(false)
                     .build()
                     .map_err(|e| TagPatternError::Glob(e.kind().to_string()))?;
-                Matcher::Glob(Box::new(glob.compile_matcher()))
+                Matcher::Glob(Box::new(LazyGlob::new(glob)))
             }
         };
         Ok(Self {
@@ -286,10 +288,11 @@ impl TagPattern {
 
     /// Whether the pattern costs memory and time to compile.
     pub(super) fn is_costly(&self) -> bool {
-        matches!(
-            self.matcher,
-            Matcher::Glob(_) | Matcher::Regex(_) | Matcher::Composed(_) | Matcher::Calver(_)
-        )
+        match &self.matcher {
+            Matcher::Glob(_) | Matcher::Regex(_) | Matcher::Calver(_) => true,
+            Matcher::Composed(composed) => composed.is_costly(),
+            _ => false,
+        }
     }
 }
 

@@ -375,7 +375,7 @@ fn routed(policy: &Policy, facts: RouteFacts<'_>) -> String {
 fn every_matching_route_counts_and_none_means_all() {
     let policy = parse(
         "version: 1\ntag_rules:\n- {name: a, repositories: [\"**\"], allow: [semver]}\n\
-         - {name: b, repositories: [\"**\"], allow: [semver]}\nnotifications:\n  repeat_after: 90m\n  \
+         - {name: b, repositories: [\"**\"], allow: [git, semver]}\nnotifications:\n  repeat_after: 90m\n  \
          channels:\n    chat: {slack: {webhook: \"ssm:/slack\"}}\n    mail: {sns: \
          \"arn:aws:sns:eu-west-1:111122223333:x\"}\n    hook: {webhook: {url: \"http://127.0.0.1:1/\", \
          headers: {X-Token: \"ssm:/token\", x-a: b}}}\n  routes:\n  - {match: {severity: [high, critical]}, \

@@ -1,6 +1,7 @@
 use crate::mode::{Mode, Severity};
 
 use super::super::document::{Node, Value};
+use super::super::lint;
 use super::super::loops::words_of;
 use super::super::rule_index::RuleIndex;
 use super::super::{
@@ -93,6 +94,9 @@ pub(in super::super) fn policy(d: &mut Decoder<'_>, root: &Node) -> Option<Polic
         index: RuleIndex::default(),
     };
     check_quarantine(d, &fields, &policy);
+    if d.errors.is_empty() {
+        check_rules(d, &fields, &policy);
+    }
     Some(policy)
 }
 
@@ -193,6 +197,36 @@ fn check_quarantine(d: &mut Decoder<'_>, fields: &Fields<'_>, policy: &Policy) {
                 policy.quarantine.repository
             ),
             Some("repositories outside the quarantine".to_owned()),
+        );
+    }
+}
+
+/// Refuses rules that are well written and cannot work.
+fn check_rules(d: &mut Decoder<'_>, fields: &Fields<'_>, policy: &Policy) {
+    let Some(list) = fields.get("tag_rules") else {
+        return;
+    };
+    let Value::List(rules) = &list.node.value else {
+        return;
+    };
+    for finding in lint::findings(policy) {
+        let mut path = format!("tag_rules[{}]", finding.rule);
+        let mut location = rules
+            .get(finding.rule)
+            .map_or(list.node.location, |r| r.location);
+        if let Some(Value::Map(entries)) = rules.get(finding.rule).map(|rule| &rule.value)
+            && let Some(entry) = entries.iter().find(|entry| entry.key == finding.field)
+        {
+            path = format!("{path}.{}", finding.field);
+            location = entry.value.location;
+        }
+        let kind = PolicyErrorKind::Contradiction;
+        d.fail(
+            kind,
+            location,
+            &path,
+            finding.message,
+            Some(finding.expected),
         );
     }
 }

@@ -4,9 +4,10 @@ use std::path::Path;
 use jsonschema::Validator;
 
 use super::*;
-use crate::policy::document;
+use crate::policy::{ActionKind, TagRule, document};
 
 const EXAMPLE: &str = include_str!("../../../../../infra/policy.example.yaml");
+const FULL: &str = include_str!("../../../../../infra/policy.full.example.yaml");
 const MANUAL: &str = include_str!("../../../../../docs/POLICY.md");
 
 /// Parts that several places share and that are documented once, with the path they have there.
@@ -78,6 +79,46 @@ fn the_example_policy_is_valid() {
         "eu-west-1".parse().unwrap(),
     );
     assert_eq!(policy.check_home(&home.0, &home.1), []);
+}
+
+/// The keys of a policy by their path, as [`paths`] names those of the schema.
+fn used(node: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match node {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                used(value, &path, found);
+                found.insert(path);
+            }
+        }
+        Value::Array(entries) => {
+            for entry in entries {
+                used(entry, &format!("{path}[]"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn the_full_example_is_valid_and_uses_every_field_and_action_of_tag_rules() {
+    let policy = Policy::parse(FULL, "policy.full.example.yaml").unwrap_or_else(|e| panic!("{e}"));
+    validator().validate(&to_json(FULL)).unwrap();
+    let mut found = BTreeSet::new();
+    used(&to_json(FULL), "", &mut found);
+    let missing: Vec<_> = paths(&schema())
+        .into_iter()
+        .filter(|path| path.starts_with("tag_rules") && !found.contains(path))
+        .collect();
+    assert_eq!(missing, Vec::<String>::new());
+    for action in ActionKind::ALL {
+        let is_used = |rule: &TagRule| rule.on_violation.contains(&action);
+        assert!(policy.tag_rules.iter().any(is_used), "{action} is not used");
+    }
 }
 
 #[test]

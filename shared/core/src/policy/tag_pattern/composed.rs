@@ -15,8 +15,19 @@ const VERSION: &str = "version";
 pub(super) struct Composed {
     text: String,
     parts: Vec<Part>,
-    regex: Regex,
+    matcher: Matcher,
     one_version: bool,
+}
+
+/// One version or commit with text around it needs no engine, and is what most patterns are.
+#[derive(Clone, Debug)]
+enum Matcher {
+    Around {
+        before: String,
+        kind: Part,
+        behind: String,
+    },
+    Regex(Box<Regex>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,11 +81,14 @@ impl Composed {
             }
         }
         expression.push('$');
-        let regex = compile(&expression)?;
+        let matcher = match around(&parts) {
+            Some(matcher) => matcher,
+            None => Matcher::Regex(Box::new(compile(&expression)?)),
+        };
         Ok(Self {
             text: text.to_owned(),
             parts,
-            regex,
+            matcher,
             one_version: versions == 1,
         })
     }
@@ -86,12 +100,38 @@ impl Composed {
 
     /// The version in a tag that matches, where there is exactly one.
     pub(super) fn version(&self, tag: &str) -> Option<Version> {
-        let found = self.regex.captures(tag.as_bytes())?.name(VERSION)?;
-        Version::parse(std::str::from_utf8(found.as_bytes()).ok()?).ok()
+        match &self.matcher {
+            Matcher::Around { kind, .. } => version(kind, self.inner(tag)?),
+            Matcher::Regex(regex) => {
+                let found = regex.captures(tag.as_bytes())?.name(VERSION)?;
+                Version::parse(std::str::from_utf8(found.as_bytes()).ok()?).ok()
+            }
+        }
     }
 
     pub(super) fn matches(&self, tag: &str) -> bool {
-        self.regex.is_match(tag.as_bytes())
+        match &self.matcher {
+            Matcher::Around { kind, .. } => self.inner(tag).is_some_and(|inner| match kind {
+                Part::Git => git::is_commit(inner),
+                kind => version(kind, inner).is_some(),
+            }),
+            Matcher::Regex(regex) => regex.is_match(tag.as_bytes()),
+        }
+    }
+
+    /// Whether the pattern costs memory and time to compile.
+    pub(super) const fn is_costly(&self) -> bool {
+        matches!(self.matcher, Matcher::Regex(_))
+    }
+
+    /// What stands for the placeholder in a tag.
+    fn inner<'t>(&self, tag: &'t str) -> Option<&'t str> {
+        match &self.matcher {
+            Matcher::Around { before, behind, .. } => tag
+                .strip_prefix(before.as_str())?
+                .strip_suffix(behind.as_str()),
+            Matcher::Regex(_) => None,
+        }
     }
 
     pub(super) fn describe(&self) -> String {
@@ -132,6 +172,35 @@ impl Composed {
         };
         vec![fill("1"), fill("")]
     }
+}
+
+fn version(kind: &Part, text: &str) -> Option<Version> {
+    match kind {
+        // The pattern of a version takes a `v` in front, unless the text before ends in one.
+        Part::Semver { v } if *v || !text.starts_with('v') => {
+            SemverPattern::default().version(text)
+        }
+        _ => None,
+    }
+}
+
+fn around(parts: &[Part]) -> Option<Matcher> {
+    let literal = |part: &Part| match part {
+        Part::Literal(text) => Some(text.clone()),
+        _ => None,
+    };
+    let (before, kind, behind) = match parts {
+        [kind] => (String::new(), kind, String::new()),
+        [kind, behind] if literal(kind).is_none() => (String::new(), kind, literal(behind)?),
+        [before, kind] => (literal(before)?, kind, String::new()),
+        [before, kind, behind] => (literal(before)?, kind, literal(behind)?),
+        _ => return None,
+    };
+    matches!(kind, Part::Git | Part::Semver { .. }).then(|| Matcher::Around {
+        before,
+        kind: kind.clone(),
+        behind,
+    })
 }
 
 fn parse(text: &str) -> Result<Vec<Part>, TagPatternError> {

@@ -54,8 +54,8 @@ impl SemverPattern {
         if !text.starts_with(|c: char| c.is_ascii_digit()) {
             return None;
         }
-        Version::parse(text)
-            .ok()
+        release(text)
+            .or_else(|| text.contains('-').then(|| Version::parse(text).ok())?)
             .filter(|version| self.accepts(version))
     }
 
@@ -138,6 +138,19 @@ impl SemverPattern {
             .map(|version| format!("{v}{version}"))
             .collect()
     }
+}
+
+/// A version without a pre-release. Most tags are one, and a policy with a hundred rules asks for
+/// each push.
+fn release(text: &str) -> Option<Version> {
+    let mut parts = text.split('.').map(|digits| {
+        let is_plain = matches!(digits.len(), 1..=19)
+            && digits.bytes().all(|b| b.is_ascii_digit())
+            && (digits.len() == 1 || !digits.starts_with('0'));
+        is_plain.then(|| digits.parse::<u64>().ok())?
+    });
+    let version = Version::new(parts.next()??, parts.next()??, parts.next()??);
+    parts.next().is_none().then_some(version)
 }
 
 /// The first one to three numbers of a text that are joined by dots, the missing ones as 0.

@@ -30,7 +30,7 @@ allow: [semver]
 deny: [latest]
 immutable: [semver]
 protected: [semver]
-companion: { floating: [latest], requires: [semver] }
+companion: { floating: [semver], requires: [git] }
 derive: { from: semver, tags: ["v{major}.{minor}", latest-release] }
 image: { max_size: 2GiB }
 on_violation: [notify, delete, untag, archive, quarantine, restore, tag]
