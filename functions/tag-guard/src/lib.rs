@@ -1,53 +1,63 @@
 #![doc = include_str!("../README.md")]
 
+mod execute;
+mod memory;
+mod mover;
 pub mod plan;
-mod quarantine;
+mod pusher;
+mod reading;
 mod report;
-mod untag;
+mod review;
+mod subject;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use steward_aws::ecr::Ecr;
 use steward_aws::state::StateStore;
-use steward_core::event::incoming::{Envelope, ImageAction, Incoming};
-use steward_core::event::outgoing::{ActionReport, Outcome as ActionOutcome, StewardEvent};
-use steward_core::facts::{EventFacts, EventKind, ImageFacts};
-use steward_core::{Digest, EcrHost, Reference, RegistryHost, RepositoryName, Tag};
-use steward_runtime::{EventSink, Failure, Handler, Outcome, PolicyStore, RecordContext};
+use steward_core::decision::{Skip, skip};
+use steward_core::event::incoming::{Detail, Incoming};
+use steward_core::event::outgoing::StewardEvent;
+use steward_core::facts::EventKind;
+use steward_core::policy::Policy;
+use steward_runtime::{EventSink, Failure, Handler, Later, Outcome, PolicyStore, RecordContext};
 
-pub use crate::quarantine::{Mover, RegistryMover};
+pub use crate::mover::{Mover, RegistryMover};
+pub use crate::reading::{Content, RegistryContent, ResourceTags};
 
-use crate::plan::{Action, Facts, Plan, plan};
+use crate::execute::Run;
+use crate::memory::{Memory, Recalled, Recorded};
+use crate::plan::{Facts, Plan, Remember, plan};
+use crate::reading::Needs;
+use crate::subject::Subject;
 
-/// How long the report of a decision that is under way is kept: longer than a queue keeps the event.
-const KEEP_REPORT: Duration = Duration::from_secs(14 * 24 * 3600);
+/// Tells the time; replaced in tests.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How often a tag is decided about again when its history was written meanwhile.
+const ROUNDS: usize = 3;
 
 /// The function: everything it works with, built once.
 pub struct TagGuard {
     /// The registry that is looked after.
     pub ecr: Arc<dyn Ecr>,
-    /// Copies images to quarantine.
+    /// Copies images to quarantine, and back.
     pub mover: Arc<dyn Mover>,
+    /// Reads what only the registry protocol tells.
+    pub content: Arc<dyn Content>,
     /// The policy in force.
     pub policy: Arc<PolicyStore>,
-    /// Reports of decisions that are under way.
+    /// What tags meant before, who pushed, and decisions that are under way.
     pub state: Arc<dyn StateStore>,
     /// Where decisions are told.
     pub events: Arc<dyn EventSink>,
-}
-
-/// How one action that changes the registry ended.
-pub(crate) enum Applied {
-    /// It was carried out.
-    Done {
-        /// What else there is to say.
-        detail: Option<String>,
-    },
-    /// The tag no longer means the image that was decided about; its own event will come.
-    TagMoved,
+    /// Brings a tag back to look at again; absent where the function has no queue.
+    pub later: Option<Arc<dyn Later>>,
+    /// The resource tags of repositories, for a while.
+    pub resource_tags: ResourceTags,
+    /// The time.
+    pub clock: Clock,
 }
 
 #[async_trait]
@@ -55,36 +65,22 @@ impl Handler for TagGuard {
     async fn handle(
         &self,
         incoming: &Incoming,
-        _context: &RecordContext,
+        context: &RecordContext,
     ) -> Result<Outcome, Failure> {
-        let Some((push, tag)) = tagged_push(incoming) else {
-            return Ok(Outcome::new("not_a_tagged_push"));
-        };
-        let policy = self.policy.current().await?;
-        let blank = Facts::absent(push.repository.clone(), tag.clone(), about(incoming));
-        let skipped = plan(&blank, &policy).skipped;
-        if let Some(skip) = skipped.filter(|skip| *skip != steward_core::decision::Skip::Gone) {
-            // Nothing that the registry could say would change this: spare it the question.
-            return Ok(Outcome::new("skipped").detail(skip.to_string()));
+        match &incoming.detail {
+            Detail::ApiCall(call) => self.pushed_by(incoming, call).await,
+            Detail::Review(review) => match self.is_due(incoming, review).await? {
+                true => {
+                    let subject = Subject::of_review(review);
+                    self.decide(incoming, &subject, context).await
+                }
+                false => Ok(Outcome::new("waiting")),
+            },
+            _ => match Subject::of(incoming) {
+                Some(subject) => self.decide(incoming, &subject, context).await,
+                None => self.referred(incoming, context).await,
+            },
         }
-        let facts = self.facts(incoming, &push.repository, tag).await?;
-        let plan = plan(&facts, &policy);
-        tracing::info!(plan = %as_json(&plan), "decided about {}:{tag}", push.repository);
-        let now = facts.image.as_ref().map(|image| &image.digest);
-        if now.is_none() || now != push.digest.as_ref() {
-            // An earlier run may have taken this event's image away without coming to tell.
-            let told = self.tell_what_was_begun(incoming, push, tag).await?;
-            if now.is_none() {
-                return Ok(Outcome::new(if told { "reported_late" } else { "gone" }));
-            }
-        }
-        if let Some(skip) = plan.skipped {
-            return Ok(Outcome::new("skipped").detail(skip.to_string()));
-        }
-        if !plan.has_news() {
-            return Ok(Outcome::new("compliant"));
-        }
-        self.apply(incoming, &plan).await
     }
 
     async fn gave_up(
@@ -93,253 +89,255 @@ impl Handler for TagGuard {
         failure: &Failure,
         _context: &RecordContext,
     ) {
-        let Some(incoming) = incoming else { return };
-        let Some((push, tag)) = tagged_push(incoming) else {
-            return;
-        };
-        let Ok(policy) = self.policy.current().await else {
-            return;
-        };
-        let Ok(facts) = self.facts(incoming, &push.repository, tag).await else {
-            return;
-        };
-        let plan = plan(&facts, &policy);
-        if !plan.has_news() {
+        // A run tells of its own failures. What ends one from outside leaves no time for that, so
+        // it is told here.
+        if !matches!(failure.error_type(), "deadline" | "panic") {
             return;
         }
-        let event = report::event(incoming, &plan, report::failed(&plan, failure));
-        if let Err(error) = self.events.put(&[event]).await {
-            tracing::error!(error = %error, "the failure could not be told");
+        let Some(incoming) = incoming else { return };
+        if let Err(untold) = self.tell_unfinished(incoming, failure).await {
+            tracing::error!(error = untold.chain(), "the failure could not be told");
         }
     }
 
     async fn warm(&self) {
-        if let Err(error) = self.ecr.authorization_token().await {
-            tracing::warn!(error = %error, "ecr did not answer during start-up");
-        }
+        self.content.warm().await;
     }
 }
 
+/// What is known about the past of a tag.
+struct History {
+    /// What it meant; `Unknown` where the state table cannot be read.
+    previous: Recalled<steward_core::Digest>,
+    /// Whether this function itself took the tag away.
+    own: Recalled<()>,
+}
+
 impl TagGuard {
-    /// What the registry says about a tag now.
-    async fn facts(
+    fn memory(&self, incoming: &Incoming) -> Memory<'_> {
+        Memory::new(&*self.state, &incoming.envelope)
+    }
+
+    /// Decides about one tag, and does what is decided.
+    async fn decide(
         &self,
         incoming: &Incoming,
-        repository: &RepositoryName,
-        tag: &Tag,
-    ) -> Result<Facts, Failure> {
-        let reference = Reference::Tag(tag.clone());
-        let image = self.ecr.describe_image(repository, &reference).await?;
-        let image = image.map(|image| ImageFacts {
-            pushed_at: image.pushed_at.and_then(|at| at.try_into().ok()),
-            ..ImageFacts::new(image.digest, image.tags.into_iter().collect())
-        });
-        Ok(Facts {
-            image,
-            ..Facts::absent(repository.clone(), tag.clone(), about(incoming))
-        })
-    }
-
-    /// Carries the plan out, and tells.
-    async fn apply(&self, incoming: &Incoming, plan: &Plan) -> Result<Outcome, Failure> {
-        let Some(digest) = &plan.digest else {
-            return Ok(Outcome::new("skipped"));
-        };
-        let mut reports = Vec::new();
-        for planned in &plan.actions {
-            let report = report::of(&planned.action, planned.mode);
-            if !planned.mode.acts() || planned.action == Action::Notify {
-                reports.push(report);
+        subject: &Subject,
+        context: &RecordContext,
+    ) -> Result<Outcome, Failure> {
+        let policy = self.policy.current().await?;
+        let skipped = skip(&policy, &subject.repository, &subject.tag, None);
+        if let Some(skip) = skipped.filter(|skip| *skip != Skip::Gone) {
+            // Nothing that the registry could say would change this: spare it the question.
+            return Ok(Outcome::new("skipped").detail(skip.to_string()));
+        }
+        let needs = Needs::of(&policy, subject);
+        if subject.kind == EventKind::Deleted && !needs.cares_for_deletions() {
+            return Ok(Outcome::new("gone"));
+        }
+        let memory = self.memory(incoming);
+        let mut rounds = 1;
+        loop {
+            let history = self.history(&memory, subject, &needs).await?;
+            let facts = self.read(incoming, subject, &needs, &history).await?;
+            let plan = self.planned(&facts, &policy, &history);
+            let remembered = self
+                .remember(&memory, subject, &facts, &plan, &history)
+                .await;
+            // Somebody else saw another image under this tag first.
+            if remembered == Recorded::Other && rounds < ROUNDS {
+                rounds += 1;
                 continue;
             }
-            // Kept before the tag goes: whoever finds the tag gone then knows what to tell.
-            let done = reports.iter().cloned().chain([report.clone()]);
-            let rest = plan.actions.iter().skip(reports.len() + 1);
-            let done: Vec<ActionReport> = done
-                .chain(rest.map(|next| report::of(&next.action, next.mode)))
-                .collect();
-            let kept = Kept {
-                guard: self,
-                incoming,
-                plan,
-                digest,
-                reports: done,
-            };
-            match self.act(&planned.action, plan, digest, &kept).await? {
-                Applied::Done { detail } => {
-                    reports.push(ActionReport {
-                        detail: detail.or(report.detail),
-                        ..report
-                    });
-                }
-                Applied::TagMoved => {
-                    return Ok(Outcome::new("tag_moved").detail(format!(
-                        "{}:{} means another image now",
-                        plan.repository, plan.tag
-                    )));
-                }
-            }
+            tracing::info!(plan = %as_json(&plan), "decided about {}:{}", subject.repository, subject.tag);
+            return self
+                .carry_out(incoming, subject, &policy, facts, plan, &history, context)
+                .await;
         }
-        let event = report::event(incoming, plan, reports);
-        let violations = event.violations.len();
-        self.events.put(&[event]).await?;
-        if plan.changes_registry() {
-            self.state
-                .delete(&report_key(incoming, &plan.repository, &plan.tag, digest))
-                .await?;
-        }
-        let word = if plan.changes_registry() {
-            "enforced"
-        } else {
-            "reported"
-        };
-        #[expect(clippy::cast_precision_loss, reason = "a policy has few rules")]
-        Ok(Outcome::new(word).count("Violations", violations as f64))
     }
 
-    async fn act(
+    async fn history(
         &self,
-        action: &Action,
-        plan: &Plan,
-        digest: &Digest,
-        kept: &Kept<'_>,
-    ) -> Result<Applied, Failure> {
-        match action {
-            Action::Quarantine { to, tags, .. } => {
-                self.quarantine(plan, digest, to, tags, kept).await
+        memory: &Memory<'_>,
+        subject: &Subject,
+        needs: &Needs,
+    ) -> Result<History, Failure> {
+        let previous = if needs.read.previous {
+            memory.previous(subject).await
+        } else {
+            Recalled::Nothing
+        };
+        let own = match &subject.digest {
+            Some(digest) if subject.kind == EventKind::Deleted => {
+                memory.took(subject, digest).await
             }
-            Action::Untag { guard } => self.untag(plan, digest, guard.as_ref(), kept).await,
-            Action::Notify => Ok(Applied::Done { detail: None }),
-            other => Err(Failure::permanent(
-                "not_supported",
-                format!("the action {} is not supported yet", other.name()),
-            )),
+            _ => Recalled::Nothing,
+        };
+        if subject.kind == EventKind::Deleted {
+            // Without knowing who took the tag away, bringing it back could go round in circles.
+            for failed in [previous.failure(), own.failure()].into_iter().flatten() {
+                if failed.is_transient() {
+                    return Err(Failure::transient(failed.error_type(), failed.chain())
+                        .context("the history of the tag cannot be read"));
+                }
+            }
+        }
+        Ok(History { previous, own })
+    }
+
+    /// The plan, without bringing back what this function itself took away.
+    fn planned(&self, facts: &Facts, policy: &Policy, history: &History) -> Plan {
+        let mut plan = plan(facts, policy);
+        match &history.own {
+            Recalled::Nothing => {}
+            Recalled::Known(()) => plan.let_go(),
+            Recalled::Unknown(_) => plan.hold_back(),
+        }
+        plan
+    }
+
+    /// Writes down what the tag means, where rules need to know it later.
+    async fn remember(
+        &self,
+        memory: &Memory<'_>,
+        subject: &Subject,
+        facts: &Facts,
+        plan: &Plan,
+        history: &History,
+    ) -> Recorded {
+        let (Some(remember), Some(digest)) = (plan.remember, facts.digest()) else {
+            return Recorded::Done;
+        };
+        let known = match &history.previous {
+            Recalled::Known(known) => Some(known),
+            Recalled::Nothing | Recalled::Unknown(_) => None,
+        };
+        match remember {
+            Remember::First if known.is_some() => Recorded::Done,
+            Remember::First => memory.remember_first(subject, digest).await,
+            Remember::Latest if known == Some(digest) => Recorded::Done,
+            Remember::Latest => memory.remember_latest(subject, digest).await,
         }
     }
 
-    /// If this function took the tag from the event's image and then died, tells what it did. Says
+    #[expect(clippy::too_many_arguments, reason = "the parts of one decision")]
+    async fn carry_out(
+        &self,
+        incoming: &Incoming,
+        subject: &Subject,
+        policy: &Policy,
+        facts: Facts,
+        plan: Plan,
+        history: &History,
+        context: &RecordContext,
+    ) -> Result<Outcome, Failure> {
+        let memory = self.memory(incoming);
+        let now = facts.digest();
+        if subject.kind != EventKind::Deleted && (now.is_none() || now != subject.digest.as_ref()) {
+            // An earlier run may have changed this event's tag without coming to tell.
+            let told = self.tell_what_was_begun(&memory, subject).await?;
+            if now.is_none() {
+                return Ok(Outcome::new(if told { "reported_late" } else { "gone" }));
+            }
+        }
+        if subject.kind == EventKind::Deleted && now.is_none() {
+            self.forget(&memory, subject, policy, history).await?;
+        }
+        self.look_again(incoming, subject, &plan, history).await?;
+        if let Some(skip) = plan.skipped {
+            let word = if skip == Skip::Gone {
+                "gone"
+            } else {
+                "skipped"
+            };
+            return Ok(Outcome::new(word).detail(skip.to_string()));
+        }
+        if !plan.has_news() {
+            return Ok(Outcome::new("compliant"));
+        }
+        Run::new(self, incoming, policy, facts, plan, history)
+            .apply(context)
+            .await
+    }
+
+    /// A tag that is gone means nothing any more, unless a rule keeps it.
+    async fn forget(
+        &self,
+        memory: &Memory<'_>,
+        subject: &Subject,
+        policy: &Policy,
+        history: &History,
+    ) -> Result<(), Failure> {
+        let kept = Needs::of(policy, subject).protects;
+        let own = matches!(history.own, Recalled::Known(()));
+        if (own || !kept) && !matches!(history.previous, Recalled::Nothing) {
+            memory.forget(subject).await?;
+        }
+        Ok(())
+    }
+
+    /// If this function changed the tag of the event's image and then died, tells what it did. Says
     /// whether there was anything to tell.
     async fn tell_what_was_begun(
         &self,
-        incoming: &Incoming,
-        push: &ImageAction,
-        tag: &Tag,
+        memory: &Memory<'_>,
+        subject: &Subject,
     ) -> Result<bool, Failure> {
-        let Some(digest) = &push.digest else {
+        let Some(digest) = &subject.digest else {
             return Ok(false);
         };
-        let key = report_key(incoming, &push.repository, tag, digest);
-        let Some(kept) = self.state.get(&key).await? else {
+        let Some(kept) = memory.begun(subject, digest).await else {
             return Ok(false);
         };
         match report::read(&kept) {
             Some(event) => self.events.put(&[event]).await?,
-            None => tracing::warn!(key, "the kept report cannot be read; it is dropped"),
+            None => tracing::warn!("a kept report cannot be read; it is dropped"),
         }
-        self.state.delete(&key).await?;
+        memory.ended(subject, digest).await;
         Ok(true)
     }
-}
 
-/// The report to keep right before a tag is removed.
-pub(crate) struct Kept<'a> {
-    guard: &'a TagGuard,
-    incoming: &'a Incoming,
-    plan: &'a Plan,
-    digest: &'a Digest,
-    reports: Vec<ActionReport>,
-}
-
-impl Kept<'_> {
-    /// The registry that the event speaks of.
-    pub(crate) fn registry(&self) -> Result<RegistryHost, Failure> {
-        let Envelope {
-            account, region, ..
-        } = &self.incoming.envelope;
-        EcrHost::new(account.clone(), region.clone())
-            .registry_host()
-            .map_err(|error| Failure::permanent("invalid_registry", error.to_string()))
-    }
-
-    /// Takes it back: the tag was left alone.
-    pub(crate) async fn drop(&self) -> Result<(), Failure> {
-        let Self {
-            guard,
-            incoming,
-            plan,
-            digest,
-            ..
-        } = self;
-        let key = report_key(incoming, &plan.repository, &plan.tag, digest);
-        guard.state.delete(&key).await?;
-        Ok(())
-    }
-
-    /// Keeps it.
-    pub(crate) async fn keep(&self) -> Result<(), Failure> {
-        let Self {
-            guard,
-            incoming,
-            plan,
-            digest,
-            reports,
-        } = self;
-        let event = report::event(incoming, plan, reports.clone());
-        let key = report_key(incoming, &plan.repository, &plan.tag, digest);
-        guard
-            .state
-            .put(&key, &report::write(&event), KEEP_REPORT)
+    async fn tell_unfinished(&self, incoming: &Incoming, failure: &Failure) -> Result<(), Failure> {
+        let subject = match &incoming.detail {
+            Detail::Review(review) => Some(Subject::of_review(review)),
+            _ => Subject::of(incoming),
+        };
+        let Some(subject) = subject else {
+            return Ok(());
+        };
+        let policy = self.policy.current().await?;
+        let needs = Needs::of(&policy, &subject);
+        let history = self
+            .history(&self.memory(incoming), &subject, &needs)
             .await?;
+        let facts = self.read(incoming, &subject, &needs, &history).await?;
+        let plan = self.planned(&facts, &policy, &history);
+        if plan.violations.is_empty() {
+            return Ok(());
+        }
+        let event = report::event(incoming, &plan, report::failed(&plan, failure), None);
+        self.events.put(&[event]).await?;
         Ok(())
     }
 }
 
-/// The event of a decision that is carried out without a failure, in either mode; nothing where no
-/// rule is violated.
+/// The event of a decision that is carried out without a failure, in either mode; nothing where
+/// there is nothing to tell.
 #[must_use]
 pub fn foretell(incoming: &Incoming, plan: &Plan) -> Option<StewardEvent> {
-    if !plan.has_news() {
+    if plan.skipped.is_some() || !plan.has_news() {
         return None;
     }
     let reports = plan
         .actions
         .iter()
         .map(|planned| report::of(&planned.action, planned.mode));
-    Some(report::event(incoming, plan, reports.collect()))
-}
-
-fn about(incoming: &Incoming) -> EventFacts {
-    EventFacts {
-        kind: EventKind::Pushed,
-        time: incoming.envelope.time,
-        now: Timestamp::now(),
-    }
-}
-
-/// The image action and tag of a push; nothing for any other event.
-fn tagged_push(incoming: &Incoming) -> Option<(&ImageAction, &Tag)> {
-    let push = incoming.image_action().filter(|_| incoming.is_push())?;
-    Some((push, push.tag.as_ref()?))
-}
-
-fn report_key(
-    incoming: &Incoming,
-    repository: &RepositoryName,
-    tag: &Tag,
-    digest: &Digest,
-) -> String {
-    let Envelope {
-        account, region, ..
-    } = &incoming.envelope;
-    format!("tag-guard#{account}/{region}/{repository}:{tag}@{digest}")
+    Some(report::event(incoming, plan, reports.collect(), None))
 }
 
 fn as_json(plan: &Plan) -> String {
     serde_json::to_string(plan).unwrap_or_default()
 }
-
-/// A successful action of this function is `Done`; the word stands in one place.
-pub(crate) const DONE: ActionOutcome = ActionOutcome::Done;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use steward_core::decision::{RuleOutcome, Skip, skip};
 use steward_core::event::incoming::Incoming;
 use steward_core::event::outgoing::Violation;
 use steward_core::facts::{EventFacts, EventKind, Home, ImageFacts};
-use steward_core::policy::Policy;
+use steward_core::policy::{ActionKind, Policy};
 use steward_core::{Digest, Mode, RepositoryName, Severity, Tag};
 
 pub use action::{Action, PlannedAction, Source};
@@ -85,14 +85,17 @@ pub struct Plan {
     pub recheck_at: Option<Timestamp>,
     /// What to do, in this order.
     pub actions: Vec<PlannedAction>,
+    /// The rules that keep derived tags here.
+    #[serde(skip)]
+    pub(crate) derived_by: Vec<String>,
     /// Whether the digest is to be remembered as what the tag means.
     #[serde(skip)]
-    pub remember: Option<Remember>,
+    pub(crate) remember: Option<Remember>,
 }
 
 /// How the digest of a tag is remembered for later decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remember {
+pub(crate) enum Remember {
     /// The first digest stays: the tag may not move.
     First,
     /// The latest digest counts: the tag may move, and not go.
@@ -114,7 +117,43 @@ impl Plan {
             mode: Mode::Observe,
             recheck_at: None,
             actions: Vec::new(),
+            derived_by: Vec::new(),
             remember: None,
+        }
+    }
+
+    /// Leaves a deleted tag alone, because ecr-steward itself took it away: nothing is wrong, and only
+    /// the tags that followed it are put right.
+    pub fn let_go(&mut self) {
+        for rule in self.rules.iter_mut().filter(|rule| rule.matched) {
+            rule.matched = false;
+            rule.why = format!("ecr-steward itself took {} away", self.tag);
+        }
+        self.violations.clear();
+        self.severity = Severity::Info;
+        let tag = self.tag.clone();
+        self.actions.retain(
+            |planned| matches!(&planned.action, Action::Derive { tag: derived, .. } if *derived != tag),
+        );
+    }
+
+    /// Does not bring a deleted tag back, because it cannot be known whether ecr-steward itself took
+    /// it away.
+    pub fn hold_back(&mut self) {
+        let tag = self.tag.clone();
+        self.actions.retain(
+            |planned| !matches!(&planned.action, Action::Derive { tag: derived, .. } if *derived == tag),
+        );
+        for planned in &mut self.actions {
+            if matches!(planned.action, Action::RestoreDeleted { .. }) {
+                planned.action = Action::Blocked {
+                    wanted: ActionKind::Restore,
+                    reason: "the state table cannot be read, so it is not known whether \
+                             ecr-steward itself took the tag away"
+                        .to_owned(),
+                    remedy: "mend the state table, then send the event again".to_owned(),
+                };
+            }
         }
     }
 
@@ -130,6 +169,25 @@ impl Plan {
     #[must_use]
     pub fn has_news(&self) -> bool {
         !self.violations.is_empty() || !self.actions.is_empty()
+    }
+
+    /// Whether a quarantine leaves the tag, because it is put back on another image.
+    #[must_use]
+    pub(crate) fn keeps_tag(&self) -> bool {
+        self.actions.iter().any(
+            |planned| matches!(planned.action, Action::Quarantine { keeps_tag, .. } if keeps_tag),
+        )
+    }
+
+    /// The rules that an event is about: those that are violated, or else those that keep derived
+    /// tags.
+    #[must_use]
+    pub(crate) fn rules_of_event(&self) -> String {
+        if self.violations.is_empty() {
+            self.derived_by.join(", ")
+        } else {
+            self.violated_rules()
+        }
     }
 
     /// The names of the violated rules, as events carry them.
@@ -153,17 +211,18 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
         // What may not be deleted is looked for where it is gone.
         Some(Skip::Gone) if deleted => None,
         Some(skip) => Some(skip),
-        None => judge::own_mark(facts, policy).then(|| Skip::Mark {
-            tag: facts.tag.clone(),
-        }),
+        None => facts
+            .digest()
+            .filter(|digest| policy.is_mark(&facts.repository, &facts.tag, digest))
+            .map(|_| Skip::Mark {
+                tag: facts.tag.clone(),
+            }),
     };
     if plan.skipped.is_some() {
         return plan;
     }
     let judged: Vec<Judged<'_>> = policy
-        .tag_rules
-        .iter()
-        .filter(|rule| rule.applies_to(&facts.repository))
+        .tag_rules_for(&facts.repository)
         .map(|rule| judge::judge(rule, rule.effective_mode(policy.mode), facts))
         .collect();
     if deleted && !judged.iter().any(Judged::protects) {
@@ -189,6 +248,11 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
     if plan.violations.is_empty() && plan.actions.iter().any(|planned| planned.mode.acts()) {
         plan.mode = Mode::Enforce;
     }
+    plan.derived_by = judged
+        .iter()
+        .filter(|judged| judged.speaks && judged.rule.derive.is_some())
+        .map(|judged| judged.rule.name.clone())
+        .collect();
     plan.remember = remember(facts, &judged, &plan);
     plan
 }

@@ -1,84 +1,99 @@
 //! What is told about a decision.
 
+mod explain;
+
 use serde_json::{Value, json};
 use steward_core::Mode;
 use steward_core::event::incoming::Incoming;
 use steward_core::event::outgoing::{ActionReport, DetailType, Outcome, StewardEvent};
 use steward_runtime::Failure;
 
-use crate::DONE;
 use crate::plan::{Action, Plan};
 
 /// The report of one action that was carried out, or, in observe mode, would be.
 pub(crate) fn of(action: &Action, mode: Mode) -> ActionReport {
     let outcome = match (action, mode) {
         // People are told in either mode.
-        (Action::Notify, _) | (_, Mode::Enforce) => DONE,
+        (Action::Notify, _) => Outcome::Done,
+        (Action::Blocked { .. }, Mode::Enforce) => Outcome::Failed,
+        (_, Mode::Enforce) => Outcome::Done,
         (_, Mode::Observe) => Outcome::WouldDo,
     };
     let report = ActionReport::new(action.name(), outcome);
     match action {
-        Action::Quarantine { to, .. } => report.target(to.as_str()),
-        Action::Untag { guard: Some(guard) } => {
-            report.detail(format!("the image is kept as {guard}"))
-        }
         Action::Tag { mark } => report.target(mark.as_str()),
-        Action::Restore { to, .. } | Action::RestoreDeleted { to, .. } => {
-            report.target(to.as_str())
+        Action::Restore { to, guard } => {
+            let report = report.target(to.as_str());
+            match guard {
+                Some(guard) => report.detail(format!("the new image is kept as {guard}")),
+                None => report,
+            }
+        }
+        Action::RestoreDeleted { to, .. } => report.target(to.as_str()),
+        Action::Quarantine { to, .. } => report.target(to.as_str()),
+        Action::Archive { guard: Some(guard) } | Action::Untag { guard: Some(guard) } => {
+            report.detail(format!("the image is kept as {guard}"))
         }
         Action::Derive { tag, from, .. } => report
             .target(tag.as_str())
             .detail(format!("it follows {from}")),
-        Action::Blocked { reason, remedy, .. } => ActionReport {
-            outcome: if mode.acts() {
-                Outcome::Failed
-            } else {
-                Outcome::WouldDo
-            },
-            ..report
-        }
-        .detail(reason.clone())
-        .remedy(remedy.clone())
-        .error_type("action_blocked"),
+        Action::Blocked { reason, remedy, .. } => report
+            .detail(reason.clone())
+            .remedy(remedy.clone())
+            .error_type("action_impossible"),
         Action::Untag { guard: None }
-        | Action::Archive { .. }
+        | Action::Archive { guard: None }
         | Action::Delete { .. }
         | Action::Notify => report,
     }
 }
 
-/// Reports where the actions that change the registry failed for good.
-pub(crate) fn failed(plan: &Plan, failure: &Failure) -> Vec<ActionReport> {
+/// The report of an action that failed.
+pub(crate) fn failure(
+    report: ActionReport,
+    failure: &Failure,
+    remedy: Option<String>,
+) -> ActionReport {
+    let remedy = remedy.unwrap_or_else(|| {
+        if failure.is_transient() {
+            "it is tried again; if that fails too, mend the cause, then send the event again from \
+             the dead-letter queue"
+        } else {
+            "mend the cause, then send the event again from the dead-letter queue"
+        }
+        .to_owned()
+    });
+    ActionReport {
+        outcome: Outcome::Failed,
+        ..report
+    }
+    .detail(failure.chain())
+    .error_type(failure.error_type())
+    .remedy(remedy)
+}
+
+/// Reports where everything that changes the registry failed for good.
+pub(crate) fn failed(plan: &Plan, cause: &Failure) -> Vec<ActionReport> {
     let report = |planned: &crate::plan::PlannedAction| {
         let report = of(&planned.action, planned.mode);
-        if report.outcome != DONE || planned.action == Action::Notify {
-            return report;
+        if planned.mode.acts() && planned.action.changes_registry() {
+            failure(report, cause, None)
+        } else {
+            report
         }
-        ActionReport {
-            outcome: Outcome::Failed,
-            ..report
-        }
-        .detail(failure.chain())
-        .error_type(failure.error_type())
-        .remedy("mend the cause, then send the event again from the dead-letter queue")
     };
     plan.actions.iter().map(report).collect()
 }
 
-/// The event of a decision: one, however many rules are violated and actions taken.
-pub(crate) fn event(incoming: &Incoming, plan: &Plan, reports: Vec<ActionReport>) -> StewardEvent {
-    let did = |name: &str| {
-        reports
-            .iter()
-            .any(|r| r.action == name && r.outcome == DONE)
-    };
-    let detail_type = if did("quarantine") {
-        DetailType::ImageQuarantined
-    } else if did("untag") {
-        DetailType::TagRuleEnforced
-    } else {
-        DetailType::TagRuleViolated
-    };
+/// The event of a decision: one, however many rules are violated and actions taken. `note` is what
+/// has to be said beside it.
+pub(crate) fn event(
+    incoming: &Incoming,
+    plan: &Plan,
+    reports: Vec<ActionReport>,
+    note: Option<&str>,
+) -> StewardEvent {
+    let detail_type = detail_type(plan, &reports);
     let failed = reports
         .iter()
         .find(|report| report.outcome == Outcome::Failed);
@@ -86,50 +101,42 @@ pub(crate) fn event(incoming: &Incoming, plan: &Plan, reports: Vec<ActionReport>
     let outcome = error_type.as_deref().unwrap_or(plan.mode.as_str());
     let envelope = &incoming.envelope;
     let digest = plan.digest.as_ref().map_or("", |digest| digest.as_str());
+    let rules = plan.rules_of_event();
     StewardEvent::caused_by(detail_type, incoming)
         .tag(plan.tag.clone())
         .digest(plan.digest.clone())
-        .rule(plan.violated_rules())
+        .owner(plan.owner.clone())
+        .pusher(plan.pusher.clone())
+        .rule(rules.clone())
         .severity(plan.severity)
         .mode(plan.mode)
         .violations(plan.violations.clone())
-        .explain(explain(plan, &reports))
+        .explain(explain::sentence(plan, &reports, note))
         .dedupe_key(format!(
-            "tag-guard/{}/{}/{}:{}@{digest}/{}/{outcome}",
-            envelope.account,
-            envelope.region,
-            plan.repository,
-            plan.tag,
-            plan.violated_rules()
+            "tag-guard/{}/{}/{}:{}@{digest}/{rules}/{outcome}",
+            envelope.account, envelope.region, plan.repository, plan.tag,
         ))
         .error_type(error_type)
         .actions(reports)
         .build()
 }
 
-/// One or two sentences for a person.
-fn explain(plan: &Plan, reports: &[ActionReport]) -> String {
-    let Plan {
-        repository, tag, ..
-    } = plan;
-    let mut text = format!("{repository}:{tag} violates {}", plan.violated_rules());
-    if let [violation] = plan.violations.as_slice() {
-        text = format!("{text}: {}", violation.message.trim_end_matches('.'));
+fn detail_type(plan: &Plan, reports: &[ActionReport]) -> DetailType {
+    let did = |name: &str| {
+        reports
+            .iter()
+            .any(|report| report.action == name && report.outcome == Outcome::Done)
+    };
+    let changed = reports
+        .iter()
+        .any(|report| report.outcome == Outcome::Done && report.action != Action::Notify.name());
+    if did("quarantine") {
+        DetailType::ImageQuarantined
+    } else if changed || plan.violations.is_empty() {
+        DetailType::TagRuleEnforced
+    } else {
+        DetailType::TagRuleViolated
     }
-    for report in reports.iter().filter(|report| report.action != "notify") {
-        let to = report.target.as_deref().unwrap_or_default();
-        text.push_str(&match (report.action.as_str(), report.outcome) {
-            ("quarantine", Outcome::Done) => {
-                format!(". The image is in {to} now and the tag is gone from {repository}")
-            }
-            ("quarantine", Outcome::WouldDo) => format!(". The image would be moved to {to}"),
-            ("untag", Outcome::Done) => ". The tag was removed and the image is kept".to_owned(),
-            ("untag", Outcome::WouldDo) => ". The tag would be removed".to_owned(),
-            (action, outcome) => format!(". {action}: {outcome}"),
-        });
-    }
-    text.push('.');
-    text
 }
 
 /// The form in which a report is kept: the detail-type travels beside the detail.

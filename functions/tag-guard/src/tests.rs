@@ -1,12 +1,18 @@
+//! The function against a registry, a state table and a bus in memory.
+
+
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use sha2::Digest as _;
 use steward_aws::ecr::{FakeEcr, Manifest};
 use steward_aws::state::FakeState;
 use steward_core::event::incoming::parse;
-use steward_core::event::outgoing::DetailType;
-use steward_core::policy::Policy;
-use steward_runtime::MemorySink;
+use steward_core::event::outgoing::{DetailType, Outcome as ActionOutcome};
+use steward_core::facts::ReferrerFacts;
+use steward_core::policy::{Policy, ReplicationTarget};
+use steward_core::{Digest, ImageRef, Reference, RegistryHost, RepositoryName, Tag};
+use steward_runtime::{MemoryLater, MemorySink};
 
 use super::*;
 
@@ -44,8 +50,33 @@ type Meanwhile = Box<dyn FnOnce(&FakeEcr) + Send>;
 /// Copies within a [`FakeEcr`]; runs something in between, for races.
 struct FakeMover {
     ecr: Arc<FakeEcr>,
+    replica: Arc<FakeEcr>,
     meanwhile: Mutex<Option<Meanwhile>>,
     failing: Mutex<Option<fn() -> Failure>>,
+}
+
+impl FakeMover {
+    async fn bring(
+        &self,
+        from: &FakeEcr,
+        place: &RepositoryName,
+        digest: &Digest,
+        to: &RepositoryName,
+        tag: Option<&Tag>,
+    ) -> Result<bool, Failure> {
+        if let Some(failure) = *self.failing.lock().unwrap() {
+            return Err(failure());
+        }
+        let reference = Reference::Digest(digest.clone());
+        let Some(manifest) = from.get_manifest(place, &reference).await? else {
+            return Ok(false);
+        };
+        self.ecr.push(to, &manifest, tag);
+        if let Some(meanwhile) = self.meanwhile.lock().unwrap().take() {
+            meanwhile(&self.ecr);
+        }
+        Ok(true)
+    }
 }
 
 #[async_trait]
@@ -56,57 +87,111 @@ impl Mover for FakeMover {
         from: &RepositoryName,
         digest: &Digest,
         to: &RepositoryName,
-        tag: &Tag,
+        tag: Option<&Tag>,
     ) -> Result<(), Failure> {
-        if let Some(failure) = *self.failing.lock().unwrap() {
-            return Err(failure());
-        }
-        let manifest = self
-            .ecr
-            .get_manifest(from, &Reference::Digest(digest.clone()))
-            .await?
-            .unwrap();
-        self.ecr.push(to, &manifest, Some(tag));
-        if let Some(meanwhile) = self.meanwhile.lock().unwrap().take() {
-            meanwhile(&self.ecr);
-        }
+        assert!(self.bring(&self.ecr, from, digest, to, tag).await?);
         Ok(())
+    }
+
+    async fn fetch(
+        &self,
+        _target: &ReplicationTarget,
+        image: &ImageRef,
+        _registry: &RegistryHost,
+        to: &RepositoryName,
+    ) -> Result<bool, Failure> {
+        let place = RepositoryName::try_from(&image.repository).unwrap();
+        let digest = image.digest.as_ref().unwrap();
+        self.bring(&self.replica, &place, digest, to, None).await
+    }
+}
+
+/// Configurations and referrers by digest.
+#[derive(Default)]
+struct FakeContent {
+    configs: Mutex<BTreeMap<Digest, Vec<u8>>>,
+    referrers: Mutex<BTreeMap<Digest, Vec<ReferrerFacts>>>,
+}
+
+#[async_trait]
+impl Content for FakeContent {
+    async fn config(
+        &self,
+        _registry: &RegistryHost,
+        _repository: &RepositoryName,
+        digest: &Digest,
+        _size: u64,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.configs.lock().unwrap().get(digest).cloned())
+    }
+
+    async fn referrers(
+        &self,
+        _registry: &RegistryHost,
+        _repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Vec<ReferrerFacts>, Failure> {
+        let known = self.referrers.lock().unwrap();
+        Ok(known.get(digest).cloned().unwrap_or_default())
     }
 }
 
 struct World {
     guard: TagGuard,
     ecr: Arc<FakeEcr>,
+    replica: Arc<FakeEcr>,
     mover: Arc<FakeMover>,
+    content: Arc<FakeContent>,
     state: Arc<FakeState>,
     events: Arc<MemorySink>,
+    later: Arc<MemoryLater>,
+    now: Arc<Mutex<Timestamp>>,
 }
 
 impl World {
     fn new() -> Self {
+        Self::with(POLICY)
+    }
+
+    fn with(policy: &str) -> Self {
         let policy =
-            Policy::parse(POLICY, "policy.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+            Policy::parse(policy, "policy.yaml").unwrap_or_else(|errors| panic!("{errors}"));
         let ecr = Arc::new(FakeEcr::default());
+        let replica = Arc::new(FakeEcr::default());
         let mover = Arc::new(FakeMover {
             ecr: ecr.clone(),
+            replica: replica.clone(),
             meanwhile: Mutex::default(),
             failing: Mutex::default(),
         });
+        let content = Arc::new(FakeContent::default());
         let state = Arc::new(FakeState::default());
         let events = Arc::new(MemorySink::default());
+        let later = Arc::new(MemoryLater::default());
+        let now: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
+        let now = Arc::new(Mutex::new(now));
+        let clock = now.clone();
         let guard = TagGuard {
             ecr: ecr.clone(),
             mover: mover.clone(),
+            content: content.clone(),
             policy: Arc::new(PolicyStore::fixed(policy)),
             state: state.clone(),
             events: events.clone(),
+            later: Some(later.clone()),
+            resource_tags: ResourceTags::default(),
+            clock: Arc::new(move || *clock.lock().unwrap()),
         };
         Self {
             guard,
             ecr,
+            replica,
             mover,
+            content,
             state,
             events,
+            later,
+            now,
         }
     }
 
@@ -131,6 +216,71 @@ impl World {
             .await
     }
 
+    /// Delivers the event of a deletion.
+    async fn deliver_deletion(
+        &self,
+        repository: &str,
+        tag: &str,
+        digest: &Digest,
+    ) -> Result<Outcome, Failure> {
+        let event = action(repository, Some(tag), digest, "DELETE");
+        self.handle(&event).await
+    }
+
+    async fn handle(&self, event: &Incoming) -> Result<Outcome, Failure> {
+        self.guard.handle(event, &RecordContext::for_test()).await
+    }
+
+    /// Pushes, delivers the event, and says how that ended.
+    async fn pushed(&self, repository: &str, tag: &str, body: &str) -> (Digest, &'static str) {
+        let digest = self.push(repository, tag, body);
+        let outcome = self.deliver(repository, tag, &digest).await;
+        let outcome = outcome.unwrap_or_else(|failure| panic!("{}", failure.chain()));
+        (digest, outcome.word())
+    }
+
+    /// Somebody removes a tag, and the event of that comes.
+    async fn removed(&self, repository: &str, tag: &str) -> &'static str {
+        let digest = self.image(repository, tag).await.unwrap();
+        let (name, parsed) = (repository.parse().unwrap(), tag.parse().unwrap());
+        self.ecr.remove_tag(&name, &parsed).await.unwrap();
+        let outcome = self.deliver_deletion(repository, tag, &digest).await;
+        let outcome = outcome.unwrap_or_else(|failure| panic!("{}", failure.chain()));
+        outcome.word()
+    }
+
+    fn at(&self, now: &str) {
+        *self.now.lock().unwrap() = now.parse().unwrap();
+    }
+
+    fn pushed_at(&self, repository: &str, digest: &Digest, at: &str) {
+        let at: Timestamp = at.parse().unwrap();
+        self.ecr
+            .set_pushed_at(&repository.parse().unwrap(), digest, at.into());
+    }
+
+    /// The tags of an image.
+    async fn tags(&self, repository: &str, digest: &Digest) -> Vec<String> {
+        let tags = self.ecr.tags_of(&repository.parse().unwrap(), digest).await;
+        tags.unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    /// The last event, as `type: explain`.
+    fn last(&self) -> String {
+        self.told().pop().unwrap_or_default()
+    }
+
+    /// The last event's actions, as `action outcome`.
+    fn last_actions(&self) -> Vec<String> {
+        let events = self.events.events();
+        let reports = events.last().map(|event| event.actions.clone());
+        reports
+            .unwrap_or_default()
+            .iter()
+            .map(|report| format!("{} {}", report.action, report.outcome))
+            .collect()
+    }
+
     /// The digest behind a tag or digest; nothing where there is no such image.
     async fn image(&self, repository: &str, reference: &str) -> Option<Digest> {
         let (repository, reference) = (repository.parse().unwrap(), reference.parse().unwrap());
@@ -151,11 +301,18 @@ impl World {
 }
 
 fn event(repository: &str, tag: &str, digest: &Digest) -> Incoming {
+    action(repository, Some(tag), digest, "PUSH")
+}
+
+fn action(repository: &str, tag: Option<&str>, digest: &Digest, kind: &str) -> Incoming {
+    let tag = tag
+        .map(|tag| format!(r#","image-tag":"{tag}""#))
+        .unwrap_or_default();
     let text = format!(
         r#"{{"version":"0","id":"e-1","detail-type":"ECR Image Action","source":"aws.ecr",
         "account":"111122223333","time":"2026-11-23T10:00:00Z","region":"eu-west-1","resources":[],
         "detail":{{"result":"SUCCESS","repository-name":"{repository}","image-digest":"{digest}",
-        "action-type":"PUSH","image-tag":"{tag}"}}}}"#
+        "action-type":"{kind}"{tag}}}}}"#
     );
     parse(text).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -188,11 +345,8 @@ async fn a_bad_tag_is_quarantined_and_told_once() {
           rule allows. The image is in quarantine/prod/app now and the tag is gone from prod/app."
         ]
     );
-    assert_eq!(
-        world.state.keys(),
-        Vec::<String>::new(),
-        "nothing is under way any more"
-    );
+    let under_way = |key: &String| key.starts_with("tag-guard#");
+    assert!(!world.state.keys().iter().any(under_way));
 
     // Again, and late.
     assert_eq!(
@@ -397,7 +551,7 @@ async fn a_run_that_died_before_telling_is_told_by_the_next_delivery() {
 }
 
 #[tokio::test]
-async fn a_copy_that_fails_leaves_the_tag_and_is_told_when_given_up() {
+async fn a_copy_that_fails_leaves_the_tag_and_is_told_at_its_first_and_its_last_try() {
     let world = World::new();
     let digest = world.push("prod/app", "feature-x", "{}");
     *world.mover.failing.lock().unwrap() =
@@ -411,15 +565,47 @@ async fn a_copy_that_fails_leaves_the_tag_and_is_told_when_given_up() {
         world.image("prod/app", "feature-x").await,
         Some(digest.clone())
     );
-    assert_eq!(world.told(), Vec::<String>::new());
-
     let event = event("prod/app", "feature-x", &digest);
+    let between = RecordContext {
+        receive_count: 2,
+        ..RecordContext::for_test()
+    };
+    world.guard.handle(&event, &between).await.unwrap_err();
+    let last = RecordContext {
+        receive_count: 3,
+        last_attempt: true,
+        ..RecordContext::for_test()
+    };
+    world.guard.handle(&event, &last).await.unwrap_err();
+    let told = world.events.events();
+    assert_eq!(told.len(), 2, "tries between are only logged");
+    assert_eq!(told[0].dedupe_key, told[1].dedupe_key);
+    assert_eq!(told[0].detail_type, DetailType::TagRuleViolated);
+    assert_eq!(told[0].error_type.as_deref(), Some("registry_unreachable"));
+    assert_eq!(told[0].actions[0].outcome, ActionOutcome::Failed);
+    assert_eq!(
+        told[0].actions[1].outcome,
+        ActionOutcome::Done,
+        "people are told"
+    );
+    assert_eq!(world.image("prod/app", "feature-x").await, Some(digest));
+}
+
+#[tokio::test]
+async fn a_run_that_was_stopped_is_told_by_the_next_one_that_gives_up() {
+    let world = World::new();
+    let digest = world.push("prod/app", "feature-x", "{}");
+    let event = event("prod/app", "feature-x", &digest);
+    let failure = Failure::transient("deadline", "not finished");
     world
         .guard
         .gave_up(Some(&event), &failure, &RecordContext::for_test())
         .await;
-    let event = &world.events.events()[0];
-    assert_eq!(event.detail_type, DetailType::TagRuleViolated);
-    assert_eq!(event.error_type.as_deref(), Some("registry_unreachable"));
-    assert_eq!(event.actions[0].outcome, ActionOutcome::Failed);
+    assert_eq!(world.last_actions(), ["quarantine failed", "notify done"]);
+    let failure = Failure::transient("registry_unreachable", "no route");
+    world
+        .guard
+        .gave_up(Some(&event), &failure, &RecordContext::for_test())
+        .await;
+    assert_eq!(world.told().len(), 1, "a run tells of its own failures");
 }

@@ -248,10 +248,8 @@ impl Maker<'_, '_> {
             **tag != self.facts.tag
                 && !is_guard_tag(tag, &image.digest)
                 && !self
-                    .judged
-                    .iter()
-                    .filter_map(|judged| judged.rule.mark.as_ref())
-                    .any(|mark| mark.is_mark_of(tag, &image.digest))
+                    .policy
+                    .is_mark(&self.facts.repository, tag, &image.digest)
         })
     }
 

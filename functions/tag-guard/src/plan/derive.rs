@@ -51,9 +51,7 @@ pub(super) fn wanted(facts: &Facts, policy: &Policy, judged: &[Judged<'_>]) -> V
 fn taken_away(tag: &Tag, facts: &Facts, policy: &Policy) -> bool {
     policy.ignores_tag(tag)
         || policy
-            .tag_rules
-            .iter()
-            .filter(|rule| rule.applies_to(&facts.repository))
+            .tag_rules_for(&facts.repository)
             .filter(|rule| rule.speaks_of(tag))
             .filter(|rule| rule.effective_mode(policy.mode) == Mode::Enforce)
             .filter(|rule| TAKING.iter().any(|kind| rule.on_violation.contains(kind)))

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use steward_core::decision::RuleOutcome;
 use steward_core::event::outgoing::Violation;
 use steward_core::facts::{EventKind, Facts};
-use steward_core::policy::{ActionKind, Exemption, ExemptionState, Policy, TagRule};
+use steward_core::policy::{ActionKind, Exemption, ExemptionState, TagRule};
 use steward_core::{Mode, Tag};
 
 use checks::Found;
@@ -159,20 +159,6 @@ fn condition(rule: &TagRule, facts: &Facts) -> Condition {
         }
         Ok(true) => Condition::Holds,
     }
-}
-
-/// Whether the tag is a mark that a rule put on this very image. Only a mark with the image's own
-/// digest in it counts: otherwise anyone could push past every rule under the name of a mark.
-pub(super) fn own_mark(facts: &Facts, policy: &Policy) -> bool {
-    let Some(digest) = facts.digest() else {
-        return false;
-    };
-    policy
-        .tag_rules
-        .iter()
-        .filter(|rule| rule.applies_to(&facts.repository))
-        .filter_map(|rule| rule.mark.as_ref())
-        .any(|mark| mark.is_mark_of(&facts.tag, digest))
 }
 
 /// Whether an image with another tag instead would violate the rule as well: an action that takes the

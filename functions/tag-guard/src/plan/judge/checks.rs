@@ -149,10 +149,26 @@ fn accompanied(companion: &Companion, tag: &Tag, image: &ImageFacts, found: &mut
     }
 }
 
-fn made(_rule: &ImageRule, _image: &ImageFacts, _now: Timestamp, found: &mut Found) {
-    found
-        .unknown
-        .push("images are not looked at yet".to_owned());
+fn made(rule: &ImageRule, image: &ImageFacts, now: Timestamp, found: &mut Found) {
+    let verdict = rule.check(image, now);
+    if let Some(at) = verdict.recheck_at {
+        found.recheck_at = Some(at);
+        found.right.push(format!(
+            "what must refer to the image may still come until {at}"
+        ));
+    } else if verdict.is_fine() {
+        found.right.push("the image is as the rule asks".to_owned());
+    }
+    found.wrong.extend(
+        verdict
+            .violations
+            .into_iter()
+            .map(|text| text.trim_end_matches('.').to_owned()),
+    );
+    if !verdict.unknown.is_empty() {
+        let unknown = verdict.unknown.join(", ");
+        found.unknown.push(format!("not known: {unknown}"));
+    }
 }
 
 /// The pattern that a tag matches, for a person.
