@@ -46,11 +46,18 @@ pub(super) fn samples<'a>(
     set: &'a RepositorySet,
     words: &'a [String],
 ) -> impl Iterator<Item = RepositoryName> + 'a {
+    likely_samples(set, words).filter(|name| set.contains(name))
+}
+
+/// As [`samples`], without asking the globs: quicker, and right in all but odd cases.
+pub(super) fn likely_samples<'a>(
+    set: &'a RepositorySet,
+    words: &'a [String],
+) -> impl Iterator<Item = RepositoryName> + 'a {
     set.include
         .iter()
         .flat_map(move |glob| words.iter().map(move |word| fill(glob.as_str(), word)))
         .filter_map(|name| name.parse::<RepositoryName>().ok())
-        .filter(|name| set.contains(name))
 }
 
 /// A glob with a word in each wildcard; `*` takes the word's last component.

@@ -1,8 +1,9 @@
 use crate::mode::{Mode, Severity};
+use crate::names::RepositoryName;
 
 use super::super::document::{Node, Value};
 use super::super::lint;
-use super::super::loops::words_of;
+use super::super::loops::{likely_samples, samples, words_of};
 use super::super::rule_index::RuleIndex;
 use super::super::{
     Policy, PolicyErrorKind, QuarantineSettings, RepositorySet, RepositoryTemplate, TagPattern,
@@ -176,7 +177,15 @@ fn check_quarantine(d: &mut Decoder<'_>, fields: &Fields<'_>, policy: &Policy) {
         .iter()
         .map(|rule| ("replication", &rule.repositories, rule.location));
     for (list, repositories, location) in tag_rules.chain(replication) {
-        let mut samples = super::super::loops::samples(repositories, &words).peekable();
+        // Nearly every rule is told to be none here, without any glob being compiled for it.
+        let is_other = |name: &RepositoryName| {
+            let mut excluded = repositories.exclude.iter();
+            !policy.is_quarantine(name) && !excluded.any(|glob| glob.matches(name.as_str()))
+        };
+        if likely_samples(repositories, &words).any(|name| is_other(&name)) {
+            continue;
+        }
+        let mut samples = samples(repositories, &words).peekable();
         if samples.peek().is_none() || !samples.all(|name| policy.is_quarantine(&name)) {
             continue;
         }
