@@ -24,6 +24,7 @@ use crate::input;
 
 pub use digests::Digests;
 pub use expected::Expected;
+pub(crate) use given::pusher;
 pub use given::{GivenFacts, GivenImage};
 pub use schema::schema;
 

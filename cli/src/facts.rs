@@ -73,6 +73,7 @@ struct FactsFile {
     #[serde(rename = "resource_tags")]
     resource_tags: Option<BTreeMap<String, String>>,
     /// Who pushed.
+    #[serde(default, deserialize_with = "crate::cases::pusher")]
     pusher: Option<Pusher>,
     /// The AWS command line leaves it behind when told to stop early.
     #[serde(rename = "nextToken")]

@@ -378,7 +378,9 @@ fn shares(total: u64, count: u16) -> Vec<GivenLayer> {
 }
 
 /// An ARN, or the whole of who pushed.
-fn pusher<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Pusher>, D::Error> {
+pub(crate) fn pusher<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Pusher>, D::Error> {
     struct Form;
     impl<'de> Visitor<'de> for Form {
         type Value = Option<Pusher>;

@@ -38,7 +38,7 @@ pub fn run(args: &ExplainArgs, output: &mut Output) -> Result<Exit, CliError> {
         (None, Some(registry), Some(repository), Some(tag)) => {
             let insecure = args.connection.insecure_host(registry)?;
             let access = Access::of_process(insecure, args.connection.trust.clone())?;
-            let wanted = Wanted::of(&policy, repository);
+            let wanted = Wanted::of(&policy, repository, std::slice::from_ref(tag));
             let facts = live::facts_of(&access, registry, repository, tag, wanted, now);
             let facts = running::to_the_end(facts, "nothing was changed; run it again")?;
             of_image(registry, facts, &policy)

@@ -23,9 +23,9 @@ pub fn run(args: &InventoryArgs, output: &mut Output) -> Result<Exit, CliError> 
     let listing = Listing {
         host: args.registry.clone(),
         repositories: args.repositories.clone(),
-        wanted: Box::new(|repository| match &policy {
+        wanted: Box::new(|repository, tags| match &policy {
             _ if args.details => Wanted::EVERYTHING,
-            Some(policy) => Wanted::of(policy, repository),
+            Some(policy) => Wanted::of(policy, repository, tags),
             None => Wanted::NOTHING,
         }),
     };

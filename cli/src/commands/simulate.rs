@@ -11,9 +11,6 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write as _};
 use std::path::Path;
 
-use jiff::Timestamp;
-use steward_core::policy::Policy;
-
 use crate::access::Access;
 use crate::cli::{Format, InventorySource, SimulateArgs};
 use crate::error::CliError;
@@ -23,6 +20,7 @@ use crate::inventory::{Entry, Reader};
 use crate::live::{Listing, Wanted};
 use crate::output::Output;
 use crate::running;
+use jiff::Timestamp;
 
 use tally::Tally;
 
@@ -57,7 +55,7 @@ pub fn run(args: &SimulateArgs, output: &mut Output) -> Result<Exit, CliError> {
             let listing = Listing {
                 host: host.clone(),
                 repositories: args.repositories.clone(),
-                wanted: Box::new(|repository| Wanted::of(&policy, repository)),
+                wanted: Box::new(|repository, tags| Wanted::of(&policy, repository, tags)),
             };
             let mut take = |entry: Entry| {
                 if let Some(record) = &mut record {
@@ -195,27 +193,5 @@ fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
     }
 }
 
-/// The policy over an inventory that is at hand: what the benchmark measures.
-///
-/// # Errors
-///
-/// When the inventory has a line that is no image.
-pub fn over(
-    policy: &Policy,
-    inventory: impl BufRead,
-    now: Timestamp,
-) -> Result<serde_json::Value, CliError> {
-    let mut tally = Tally::new(policy, now);
-    let mut reader = Reader::new(inventory);
-    while let Some(entry) = reader.read() {
-        tally.add(entry.map_err(|source| CliError::Inventory {
-            name: "<inventory>".to_owned(),
-            source,
-        })?);
-    }
-    let report = tally.finish("<policy>".to_owned(), "<inventory>".to_owned());
-    serde_json::to_value(&report).map_err(|source| CliError::Internal {
-        what: "write the result as JSON",
-        source: source.into(),
-    })
-}
+#[cfg(test)]
+mod tests;

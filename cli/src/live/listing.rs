@@ -24,8 +24,8 @@ pub struct Listing<'a> {
     pub host: RegistryHost,
     /// Only the repositories that match.
     pub repositories: Option<RepositoryGlob>,
-    /// What is read of the images of a repository.
-    pub wanted: Box<dyn Fn(&RepositoryName) -> Wanted + 'a>,
+    /// What is read of an image with these tags.
+    pub wanted: Box<dyn Fn(&RepositoryName, &[Tag]) -> Wanted + 'a>,
 }
 
 /// Takes the images, repository by repository, and says whether to go on.
@@ -104,8 +104,7 @@ impl Run<'_> {
                 if !listing.includes(&name) {
                     continue;
                 }
-                let wanted = (listing.wanted)(&name);
-                let resource_tags = if wanted.resource_tags {
+                let resource_tags = if (listing.wanted)(&name, &[]).resource_tags {
                     let tags = steward_aws::ecr::Ecr::resource_tags(&api, &found.arn).await;
                     Some(tags.map_err(|error| {
                         listing.failed_in("read the resource tags of", &name, error)
@@ -141,9 +140,7 @@ impl Run<'_> {
                         .into_iter()
                         .filter(|image| image.subject.is_none());
                     let images = images.map(|detail| known(&detail)).collect();
-                    let goes_on = self
-                        .hand_on(&repository, &place, images, wanted, sink)
-                        .await?;
+                    let goes_on = self.hand_on(&repository, &place, images, sink).await?;
                     if !goes_on {
                         return Ok(());
                     }
@@ -201,10 +198,7 @@ impl Run<'_> {
                 repository: name.clone(),
                 resource_tags: None,
             };
-            let wanted = (listing.wanted)(&name);
-            let goes_on = self
-                .hand_on(&repository, &place, images, wanted, sink)
-                .await?;
+            let goes_on = self.hand_on(&repository, &place, images, sink).await?;
             if !goes_on {
                 return Ok(());
             }
@@ -219,12 +213,12 @@ impl Run<'_> {
         repository: &Repository,
         place: &Place,
         images: Vec<ImageFacts>,
-        wanted: Wanted,
         sink: &mut Sink<'_>,
     ) -> Result<bool, CliError> {
         let mut read = stream::iter(images)
             .map(|known| async move {
                 let tags = known.tags.clone();
+                let wanted = (self.listing.wanted)(&place.repository, &tags);
                 let found = image::read(repository, known.digest.clone(), tags, wanted).await?;
                 Ok::<_, steward_registry::RegistryError>(found.map(|found| (known, found)))
             })

@@ -195,17 +195,14 @@ fn pushes_without_a_tag_and_other_events_are_told_apart() {
     let ran = explain(&push("prod/app", None), None, &[]).expect(0);
     assert!(
         ran.stdout
-            .contains("the push has no tag, so there is none to check"),
+            .contains("the event names no tag, so there is none to check"),
         "{}",
         ran.stdout
     );
     let deleted = push("prod/app", Some("v1.0.0")).replace("PUSH", "DELETE");
     let ran = explain(&deleted, None, &["--format", "json"]).expect(0);
     let functions = &ran.json()["functions"];
-    assert_eq!(
-        functions["tag-guard"]["nothing"],
-        "it only handles successful pushes of images"
-    );
+    assert_eq!(functions["tag-guard"]["plan"]["skipped"]["reason"], "gone");
     assert_eq!(
         functions["replicator"]["nothing"],
         "it only handles successful pushes"
@@ -269,4 +266,31 @@ fn the_event_can_come_from_a_pipe() {
         .write_stdin(push("prod/app", Some("v1.2.3"))))
     .expect(0);
     assert!(ran.stdout.contains("prod/app:v1.2.3"), "{}", ran.stdout);
+}
+
+#[test]
+fn facts_may_say_more_than_tags() {
+    let facts = format!(
+        "tags: {{ v1.2.3: '{A}', latest: '{A}' }}\nprevious: {B}\n\
+         resource_tags: {{ owner: payments }}\npusher: arn:aws:iam::111122223333:user/ada\n\
+         image: {{ user: app, size: 10MiB, layers: 2 }}\n"
+    );
+    let event = push("prod/app", Some("v1.2.3"));
+    let ran = explain(&event, Some(&facts), &[]).expect(0);
+    for part in [
+        "tags      latest, v1.2.3",
+        "image, 2 layers with 10.00 MiB",
+        "user      app",
+        &format!("before    the tag was on {B}"),
+        "resource  owner=payments",
+        "owner: payments",
+        "pushed by: arn:aws:iam::111122223333:user/ada",
+    ] {
+        assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
+    }
+    let document = explain(&event, Some(&facts), &["--format", "json"])
+        .expect(0)
+        .json();
+    assert_eq!(document["facts_used"]["previous"], B);
+    assert_eq!(document["facts_used"]["siblings"]["latest"], A);
 }

@@ -71,3 +71,40 @@ fn the_schema_of_all_events_takes_whole_events_and_only_those() {
     poor.as_object_mut().unwrap().remove("explain");
     assert!(!validator.is_valid(&whole("ecr-steward", "Tag Rule Violated", &poor)));
 }
+
+#[test]
+fn the_published_schema_of_cases_is_the_commands() {
+    let printed = schema_of(&["cases"]).expect(0);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/schemas/cases.json");
+    if std::env::var_os("STEWARD_UPDATE").is_some_and(|x| x == "1") {
+        std::fs::write(path, &printed.stdout).unwrap();
+    }
+    let published = std::fs::read_to_string(path).unwrap();
+    assert!(
+        published == printed.stdout,
+        "infra/schemas/cases.json is out of date; run STEWARD_UPDATE=1 cargo test --test cli"
+    );
+    let schema = printed.json();
+    jsonschema::draft202012::meta::validate(&schema).unwrap();
+    jsonschema::draft202012::meta::validate(&schema_of(&["inventory"]).expect(0).json()).unwrap();
+}
+
+#[test]
+fn the_example_cases_follow_the_schema() {
+    let schema = schema_of(&["cases"]).expect(0).json();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let infra = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra");
+    for entry in std::fs::read_dir(infra).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.to_string_lossy().ends_with(".cases.yaml") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let cases: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+        let mistakes: Vec<String> = schema
+            .iter_errors(&cases)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert_eq!(mistakes, Vec::<String>::new(), "{}", path.display());
+    }
+}

@@ -136,12 +136,8 @@ fn actions(text: &mut String, report: &Report) {
             said.push(format!("{}", plural(action.enforced, "tag")));
         }
         if action.observed > 0 {
-            let what = if name == "notify" {
-                plural(action.observed, "tag")
-            } else {
-                format!("{} only reported ({})", action.observed, Mode::Observe)
-            };
-            said.push(what);
+            let observed = action.observed;
+            said.push(format!("{observed} only reported ({})", Mode::Observe));
         }
         if action.blocked > 0 {
             said.push(format!("{caution}{} impossible{caution:#}", action.blocked));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use steward_core::decision::Skip;
 use steward_core::event::outgoing::Violation;
 use steward_core::facts::{EventFacts, EventKind, Facts};
-use steward_core::policy::Policy;
+use steward_core::policy::{ActionKind, Policy, TagRule};
 use steward_core::{Digest, Mode, RepositoryName, Severity, Tag};
 use tag_guard::plan::{Action, Plan, plan};
 
@@ -300,6 +300,8 @@ impl<'p> Tally<'p> {
         };
         match action {
             Action::Blocked { .. } => tally.blocked += 1,
+            // People are told in either mode.
+            Action::Notify => tally.enforced += 1,
             _ if mode.acts() => tally.enforced += 1,
             _ => tally.observed += 1,
         }
@@ -348,14 +350,18 @@ impl<'p> Tally<'p> {
         }
     }
 
-    /// What the rules that derive tags would put right. A tag that another rule takes away at the
-    /// same time is looked at again by the functions; here it counts as it stands.
+    /// What the rules that derive tags would put right.
     fn derive(&mut self) {
         let policy = self.policy;
         let mut acts: Vec<(Mode, u64)> = Vec::new();
         for (name, kept) in &mut self.repositories {
             let pointers = std::mem::take(&mut kept.pointers);
-            for rule in policy.tag_rules.iter().filter(|rule| rule.applies_to(name)) {
+            let rules: Vec<&TagRule> = policy
+                .tag_rules
+                .iter()
+                .filter(|rule| rule.applies_to(name))
+                .collect();
+            for rule in &rules {
                 let Some(derive) = &rule.derive else { continue };
                 let spoken_of: BTreeMap<Tag, Digest> = pointers
                     .iter()
@@ -366,6 +372,8 @@ impl<'p> Tally<'p> {
                 let moved = wanted
                     .iter()
                     .filter(|(tag, (_, digest))| pointers.get(*tag) != Some(digest))
+                    .filter(|(tag, _)| !policy.ignores_tag(tag))
+                    .filter(|(tag, _)| !rules.iter().any(|rule| takes(rule, tag, policy)))
                     .count() as u64;
                 kept.derived += moved;
                 acts.push((rule.effective_mode(policy.mode), moved));
@@ -384,6 +392,19 @@ impl<'p> Tally<'p> {
             });
         }
     }
+}
+
+/// Whether a rule that acts would take a tag away again for its name.
+fn takes(rule: &TagRule, tag: &Tag, policy: &Policy) -> bool {
+    const TAKING: [ActionKind; 3] = [
+        ActionKind::Quarantine,
+        ActionKind::Untag,
+        ActionKind::Delete,
+    ];
+    rule.effective_mode(policy.mode).acts()
+        && rule.speaks_of(tag)
+        && TAKING.iter().any(|kind| rule.on_violation.contains(kind))
+        && !rule.check(tag).is_allowed()
 }
 
 /// The order in which actions are carried out.
