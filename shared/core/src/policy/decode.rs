@@ -5,16 +5,19 @@ mod notifications;
 mod patterns;
 mod policy;
 mod replication;
+mod scalars;
 mod tag_rules;
 mod values;
+mod words;
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 
 use super::document::{Entry, Node, Value};
 use super::{Location, PolicyError, PolicyErrorKind};
 
 pub(super) use policy::policy;
+
+use words::{join, nearest, one_of, shorten};
 
 /// How many mistakes are kept; a file with more is not read to its end by anyone.
 const MAX_ERRORS: usize = 100;
@@ -79,50 +82,6 @@ impl<'t> Decoder<'t> {
             source,
             ..Self::default()
         }
-    }
-
-    /// The place of a character of a text that a node holds, counted from the text's start.
-    ///
-    /// Quotes, escapes, indentation and folded lines stand between the two, so the characters that
-    /// are not white space are found one by one; YAML keeps their order.
-    pub(super) fn place_in(&self, at: &At<'_>, text: &str, offset: usize) -> Location {
-        let start = at.node.location;
-        let mut location = start;
-        let mut wanted = text
-            .chars()
-            .take(offset.saturating_add(1))
-            .filter(|c| !c.is_whitespace())
-            .peekable();
-        let lines = self.source.lines().enumerate().skip(start.line - 1);
-        for (line, characters) in lines {
-            // The header of a block (`|`, `>-`) is no part of its text.
-            let skip = if line + 1 == start.line {
-                start.column - 1
-            } else {
-                0
-            };
-            let is_header = line + 1 == start.line
-                && characters
-                    .chars()
-                    .nth(skip)
-                    .is_some_and(|c| matches!(c, '|' | '>'));
-            if is_header {
-                continue;
-            }
-            for (column, c) in characters.chars().enumerate().skip(skip) {
-                let Some(next) = wanted.peek() else {
-                    return location;
-                };
-                if *next == c {
-                    wanted.next();
-                    location = Location {
-                        line: line + 1,
-                        column: column + 1,
-                    };
-                }
-            }
-        }
-        location
     }
 
     /// The mistakes in the order of the file, and how many were left out.
@@ -354,103 +313,6 @@ impl<'t> Decoder<'t> {
         }
     }
 
-    /// A text that is not empty.
-    pub(super) fn text<'n>(&mut self, at: &At<'n>, expected: &str) -> Option<&'n str> {
-        match &at.node.value {
-            Value::Text(text) if text.is_empty() => {
-                self.invalid(at, "the text is empty", expected);
-                None
-            }
-            Value::Text(text) => Some(text),
-            _ => {
-                self.wrong_type(at, &format!("a text: {expected}"));
-                None
-            }
-        }
-    }
-
-    /// A text of at most `max` characters without control characters other than line breaks.
-    pub(super) fn prose(&mut self, at: &At<'_>, max: usize, expected: &str) -> Option<String> {
-        let text = self.text(at, expected)?.trim_end();
-        if text.chars().count() > max {
-            self.invalid(
-                at,
-                format!("the text is longer than {max} characters"),
-                expected,
-            );
-            return None;
-        }
-        if text.chars().any(|c| c.is_control() && c != '\n') {
-            self.invalid(at, "the text holds a control character", expected);
-            return None;
-        }
-        Some(text.to_owned())
-    }
-
-    /// A text that a function reads; its error is a fragment that follows the text.
-    pub(super) fn parsed<T, E: Display>(
-        &mut self,
-        at: &At<'_>,
-        expected: &str,
-        read: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        let text = self.text(at, expected)?;
-        match read(text) {
-            Ok(value) => Some(value),
-            Err(reason) => {
-                self.invalid(at, format!("`{}` {reason}", shorten(text)), expected);
-                None
-            }
-        }
-    }
-
-    /// As [`parsed`](Self::parsed), for a text that may be a secret and is not repeated.
-    pub(super) fn parsed_secretly<T, E: Display>(
-        &mut self,
-        at: &At<'_>,
-        expected: &str,
-        read: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        let text = self.text(at, expected)?;
-        match read(text) {
-            Ok(value) => Some(value),
-            Err(reason) => {
-                self.invalid(at, reason.to_string(), expected);
-                None
-            }
-        }
-    }
-
-    /// One of some words.
-    pub(super) fn word<T: Copy>(
-        &mut self,
-        at: &At<'_>,
-        what: &str,
-        words: &[(&str, T)],
-    ) -> Option<T> {
-        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
-        let expected = one_of(&names, "", "one of");
-        let text = self.text(at, &expected)?;
-        if let Some((_, value)) = words.iter().find(|(name, _)| *name == text) {
-            return Some(*value);
-        }
-        let mut message = format!("unknown {what} `{}`", shorten(text));
-        if let Some(near) = nearest(text, &names) {
-            message.push_str(&format!("; did you mean `{near}`?"));
-        }
-        self.invalid(at, message, &expected);
-        None
-    }
-
-    /// `true` or `false`.
-    pub(super) fn boolean(&mut self, at: &At<'_>) -> Option<bool> {
-        if let Value::Bool(value) = at.node.value {
-            return Some(value);
-        }
-        self.wrong_type(at, "`true` or `false`");
-        None
-    }
-
     /// Counts a pattern or glob that needs an engine; whether the policy may hold it.
     pub(super) fn afford(&mut self, at: &At<'_>) -> bool {
         self.costly += 1;
@@ -509,71 +371,4 @@ fn entries_of<'n>(at: &At<'n>, nodes: &'n [Node]) -> Vec<At<'n>> {
             path: path(i),
         })
         .collect()
-}
-
-fn join(path: &str, field: &str) -> String {
-    let field = shorten(field);
-    if path.is_empty() {
-        field
-    } else {
-        format!("{path}.{field}")
-    }
-}
-
-/// A text from the file as it is shown in a message: bounded and on one line.
-fn shorten(text: &str) -> String {
-    const MAX: usize = 80;
-    let mut short: String = text
-        .chars()
-        .take(MAX)
-        .flat_map(char::escape_debug)
-        .collect();
-    // `escape_debug` also escapes quotes, which need none between backticks.
-    short = short
-        .replace("\\\"", "\"")
-        .replace("\\'", "'")
-        .replace("\\\\", "\\");
-    if text.chars().nth(MAX).is_some() {
-        short.push('…');
-    }
-    short
-}
-
-/// `` `a`, `b` or `c` `` with a word in front.
-pub(super) fn one_of(names: &[&str], one: &str, several: &str) -> String {
-    const MAX: usize = 20;
-    let mut text = String::from(if names.len() == 1 { one } else { several });
-    if !text.is_empty() {
-        text.push(' ');
-    }
-    for (i, name) in names.iter().take(MAX).enumerate() {
-        if i > 0 {
-            text.push_str(", ");
-        }
-        text.push_str(&format!("`{}`", shorten(name)));
-    }
-    if names.len() > MAX {
-        text.push_str(", …");
-    }
-    text
-}
-
-/// The known name that a text was probably meant to be.
-fn nearest<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
-    // Longer texts are no slip of the finger, and the distance costs their product.
-    if text.len() > 64 {
-        return None;
-    }
-    let lower = text.to_lowercase().replace('-', "_");
-    known
-        .iter()
-        .map(|name| {
-            (
-                strsim::osa_distance(&lower, &name.to_lowercase().replace('-', "_")),
-                *name,
-            )
-        })
-        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
 }

@@ -73,6 +73,8 @@ pub struct RouteMatch {
     pub repositories: Vec<RepositoryGlob>,
     /// Rule names.
     pub rules: BTreeSet<String>,
+    /// Owners of repositories.
+    pub owner: BTreeSet<String>,
 }
 
 /// What a route asks of an event.
@@ -86,6 +88,8 @@ pub struct RouteFacts<'e> {
     pub repository: &'e str,
     /// The rules; several are joined by `, `.
     pub rule: &'e str,
+    /// Who owns the repository, by its resource tags.
+    pub owner: Option<&'e str>,
 }
 
 impl RouteMatch {
@@ -104,6 +108,8 @@ impl RouteMatch {
                     .rule
                     .split([',', ' '])
                     .any(|rule| self.rules.contains(rule)))
+            && (self.owner.is_empty()
+                || event.owner.is_some_and(|owner| self.owner.contains(owner)))
     }
 }
 
@@ -119,6 +125,7 @@ impl Notifications {
             detail_type: event.detail_type,
             repository: &event.repository,
             rule: &event.rule,
+            owner: event.owner.as_deref(),
         })
     }
 

@@ -388,6 +388,7 @@ fn every_matching_route_counts_and_none_means_all() {
         detail_type: DetailType::TagRuleViolated,
         repository,
         rule,
+        owner: None,
     };
     assert_eq!(
         routed(&policy, facts(Severity::High, "a", "dev/app")),
@@ -425,6 +426,29 @@ fn every_matching_route_counts_and_none_means_all() {
 }
 
 #[test]
+fn a_route_may_ask_for_the_owner() {
+    let policy = parse(
+        "version: 1\nnotifications:\n  channels:\n    a: {slack: {webhook: \"ssm:/a\"}}\n    \
+         b: {slack: {webhook: \"ssm:/b\"}}\n    c: {slack: {webhook: \"ssm:/c\"}}\n  routes:\n  \
+         - {match: {owner: payments}, to: [a]}\n  - {match: {owner: [search, web]}, to: [b]}\n",
+    );
+    let sent = |owner| {
+        let facts = RouteFacts {
+            severity: Severity::Low,
+            detail_type: DetailType::TagRuleViolated,
+            repository: "prod/app",
+            rule: "r",
+            owner,
+        };
+        routed(&policy, facts)
+    };
+    assert_eq!(sent(Some("payments")), "a");
+    assert_eq!(sent(Some("web")), "b");
+    assert_eq!(sent(Some("other")), "a b c");
+    assert_eq!(sent(None), "a b c");
+}
+
+#[test]
 fn the_example_policy_tells_its_stories_where_they_belong() {
     let policy = parse(include_str!("../../../../infra/policy.example.yaml"));
     assert_eq!(policy.mode, Mode::Enforce);
@@ -433,6 +457,7 @@ fn the_example_policy_tells_its_stories_where_they_belong() {
         detail_type,
         repository: "prod/app",
         rule: "releases-only",
+        owner: None,
     };
     let quarantined = routed(&policy, facts(Severity::High, DetailType::ImageQuarantined));
     assert!(quarantined.contains("platform-slack") && quarantined.contains("platform-mail"));

@@ -238,7 +238,10 @@ fn route(d: &mut Decoder<'_>, at: &At<'_>, channels: &[&str], rules: &[&str]) ->
 }
 
 fn route_match(d: &mut Decoder<'_>, at: &At<'_>, rules: &[&str]) -> Option<RouteMatch> {
-    let fields = d.fields(at, &["severity", "detail_type", "repositories", "rules"])?;
+    let fields = d.fields(
+        at,
+        &["severity", "detail_type", "repositories", "rules", "owner"],
+    )?;
     let mut matches = RouteMatch::default();
     if let Some(at) = fields.get("severity") {
         for at in d.list(&at, Severity::ALL.len() * 2, "severities") {
@@ -259,6 +262,16 @@ fn route_match(d: &mut Decoder<'_>, at: &At<'_>, rules: &[&str]) -> Option<Route
     }
     if let Some(at) = fields.get("repositories") {
         matches.repositories = repository_globs(d, &at);
+    }
+    if let Some(at) = fields.get("owner") {
+        let expected = "the owner of a repository, as its resource tag says, or a list of owners";
+        let owners = match &at.node.value {
+            Value::List(_) => d.list(&at, 100, "owners"),
+            _ => vec![at],
+        };
+        for at in owners {
+            matches.owner.extend(d.prose(&at, 256, expected));
+        }
     }
     if let Some(at) = fields.get("rules") {
         for at in d.list(&at, 500, "rule names") {

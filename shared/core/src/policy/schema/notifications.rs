@@ -119,6 +119,7 @@ pub(super) fn route() -> Value {
                     json!({ "$ref": "#/$defs/name" }),
                 ),
             ),
+            ("owner", owner()),
         ],
     );
     object(
@@ -129,4 +130,12 @@ pub(super) fn route() -> Value {
             ("to", list("name", 1, "The names of the channels.")),
         ],
     )
+}
+
+fn owner() -> Value {
+    let name = json!({ "type": "string", "minLength": 1, "maxLength": 257 });
+    json!({
+        "description": "A repository whose resource tag `owner` (or `team`) says this, or one of these.",
+        "anyOf": [name, { "type": "array", "minItems": 1, "maxItems": 100, "items": name }],
+    })
 }
