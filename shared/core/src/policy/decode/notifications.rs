@@ -55,10 +55,10 @@ pub(super) fn notifications(d: &mut Decoder<'_>, at: &At<'_>, rules: &[&str]) ->
             .filter_map(|at| route(d, at, &names, rules))
             .collect();
     }
-    if let Some(at) = fields.get("repeat_after") {
-        if let Some(after) = duration(d, &at, &REPEAT_AFTER) {
-            notifications.repeat_after = after;
-        }
+    if let Some(at) = fields.get("repeat_after")
+        && let Some(after) = duration(d, &at, &REPEAT_AFTER)
+    {
+        notifications.repeat_after = after;
     }
     notifications
 }

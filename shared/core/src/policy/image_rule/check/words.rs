@@ -59,7 +59,7 @@ pub(super) fn bytes(count: u64) -> String {
         None => format!("{count} bytes"),
         Some((unit, size)) => {
             let (whole, tenths) = (count / size, count % size * 10 / size);
-            if count % size == 0 {
+            if count.is_multiple_of(*size) {
                 format!("{whole} {unit}")
             } else {
                 format!("{whole}.{tenths} {unit} ({count} bytes)")
@@ -74,7 +74,7 @@ pub(super) fn length(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (unit, count) = UNITS
         .iter()
-        .find(|(_, size)| seconds >= *size && seconds % size == 0)
+        .find(|(_, size)| seconds >= *size && seconds.is_multiple_of(*size))
         .map_or(("second", seconds), |(unit, size)| (*unit, seconds / size));
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {unit}{plural}")
