@@ -18,16 +18,30 @@ pub(super) struct Finding {
     pub(super) expected: String,
 }
 
+/// How many pairs of patterns are compared before the search for rules that contradict each other
+/// gives up: the time that a policy takes to be read is bounded, whatever it says.
+const MAX_COMPARISONS: usize = 1_000_000;
+
 /// Everything that is wrong with the tag rules.
 pub(super) fn findings(policy: &Policy) -> Vec<Finding> {
     let mut found = Vec::new();
+    let mut comparisons = 0;
     for (i, rule) in policy.tag_rules.iter().enumerate() {
-        let earlier = policy.tag_rules.get(..i).unwrap_or_default();
+        let earlier: Vec<&TagRule> = policy
+            .tag_rules
+            .iter()
+            .take(i)
+            .filter(|other| {
+                comparisons += rule.repositories.include.len() * other.repositories.include.len()
+                    + rule.allow.len() * other.allow.len();
+                comparisons <= MAX_COMPARISONS
+            })
+            .collect();
         let problem = never_watches(policy, rule)
             .or_else(|| never_speaks(policy, rule))
             .or_else(|| allows_nothing(rule))
-            .or_else(|| says_nothing_new(rule, earlier))
-            .or_else(|| contradicts(policy, rule, earlier));
+            .or_else(|| says_nothing_new(rule, &earlier))
+            .or_else(|| contradicts(policy, rule, &earlier));
         if let Some((field, message, expected)) = problem {
             found.push(Finding {
                 rule: i,
@@ -131,7 +145,7 @@ fn allows_nothing(rule: &TagRule) -> Problem {
 }
 
 /// A rule that an earlier one makes superfluous.
-fn says_nothing_new(rule: &TagRule, earlier: &[TagRule]) -> Problem {
+fn says_nothing_new(rule: &TagRule, earlier: &[&TagRule]) -> Problem {
     let found = earlier.iter().find(|other| {
         other.repositories.surely_covers(&rule.repositories)
             && other.tags == rule.tags
@@ -162,7 +176,7 @@ fn says_nothing_new(rule: &TagRule, earlier: &[TagRule]) -> Problem {
 }
 
 /// Two enforcing rules over the same repositories of which every tag violates one.
-fn contradicts(policy: &Policy, rule: &TagRule, earlier: &[TagRule]) -> Problem {
+fn contradicts(policy: &Policy, rule: &TagRule, earlier: &[&TagRule]) -> Problem {
     let speaks_of_all = |rule: &TagRule| {
         !rule.allow.is_empty()
             && rule.tags.is_none()

@@ -489,7 +489,7 @@ fn the_example_policy_tells_its_stories_where_they_belong() {
 }
 
 /// Pieces of policies, right and wrong, to be put together at random.
-const PIECES: [&str; 24] = [
+const PIECES: [&str; 36] = [
     "version: 1\n",
     "mode: enforce\n",
     "repositories:\n",
@@ -500,6 +500,18 @@ const PIECES: [&str; 24] = [
     "    allow: [semver, \"/a+/\"]\n",
     "    deny: [{semver: {range: \">1\"}}]\n",
     "    on_violation: [notify, quarantine]\n",
+    "    tags: {deny: [latest]}\n",
+    "    immutable: [semver]\n",
+    "    protected: [latest]\n",
+    "    derive: {from: semver, tags: [\"{major}\", latest]}\n",
+    "    derive: {from: \"a*\", tags: [\"{tag}-b\"]}\n",
+    "    image: {user: non-root, max_size: 1GB, signed: {within: 15m}}\n",
+    "    companion: {floating: [latest], requires: [semver]}\n",
+    "    when: tag == \"x\"\n",
+    "    when: |\n      tag ==\n",
+    "    on_violation: [tag, delete, restore]\n",
+    "    mark: \"x-{short_digest}\"\n",
+    "    exempt: [{until: 2027-01-31, reason: x}]\n",
     "replication:\n",
     "    to:\n",
     "      - registry: ghcr.io\n",
