@@ -5,18 +5,20 @@ use std::time::Instant;
 
 use steward_testkit::cloud::{Python, package};
 
+use crate::cli::FuzzOptions;
 use crate::{cargo, lint, term, test};
 
 type Step = fn() -> anyhow::Result<()>;
 
 pub(crate) fn run() -> anyhow::Result<()> {
-    let steps: [(&str, Step); 7] = [
+    let steps: [(&str, Step); 8] = [
         ("formatting", formatting),
         ("dependencies: licences, bans, sources", dependencies),
         ("templates", lint::run),
         ("clippy", clippy),
         ("zip files", zips),
         ("documentation", documentation),
+        ("hostile input", hostile_input),
         ("tests", || test::run(&[])),
     ];
     let begin = Instant::now();
@@ -58,6 +60,15 @@ fn documentation() -> anyhow::Result<()> {
 fn zips() -> anyhow::Result<()> {
     let zips = package::functions(&|line| term::step(line))?;
     crate::package::report(&zips)
+}
+
+/// A short time for each target; the same inputs in every run, so that a failure can be repeated.
+fn hostile_input() -> anyhow::Result<()> {
+    crate::fuzz::run(&FuzzOptions {
+        target: None,
+        seconds: 5,
+        seed: 1,
+    })
 }
 
 fn dependencies() -> anyhow::Result<()> {
