@@ -12,7 +12,7 @@ mod tag;
 mod wanted;
 
 pub use failure::{ReadError, ReadFailure};
-pub use listing::Listing;
+pub use listing::{Choice, Listing};
 pub use tag::facts_of;
 pub use wanted::Wanted;
 

@@ -343,7 +343,6 @@ impl GivenImage {
                 user: self.user.unwrap_or_default(),
                 labels: self.labels.unwrap_or_default(),
                 exposed_ports: self.exposed_ports.unwrap_or_default(),
-                ..ImageConfig::default()
             }),
             layers: Some(found),
             ..blank

@@ -123,7 +123,7 @@ fn of_image(registry: &RegistryHost, facts: tagging::Facts, policy: &Policy) -> 
                 "image-digest": facts.digest(),
             },
         });
-        incoming::parse(&event.to_string()).ok()
+        incoming::parse(event.to_string()).ok()
     });
     let replicator = match &event {
         None => Answer::nothing("it only handles pushes to ECR"),

@@ -25,8 +25,11 @@ pub struct Listing<'a> {
     /// Only the repositories that match.
     pub repositories: Option<RepositoryGlob>,
     /// What is read of an image with these tags.
-    pub wanted: Box<dyn Fn(&RepositoryName, &[Tag]) -> Wanted + 'a>,
+    pub wanted: Choice<'a>,
 }
+
+/// Says what is read of an image by its repository and tags.
+pub type Choice<'a> = Box<dyn Fn(&RepositoryName, &[Tag]) -> Wanted + 'a>;
 
 /// Takes the images, repository by repository, and says whether to go on.
 type Sink<'s> = dyn FnMut(Entry) -> Result<bool, CliError> + 's;

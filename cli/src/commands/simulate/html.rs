@@ -44,7 +44,7 @@ impl fmt::Display for Grouped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.0.to_string();
         for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at) % 3 == 0 {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
                 f.write_char('\u{202f}')?;
             }
             f.write_char(digit)?;
@@ -231,11 +231,9 @@ fn write_repositories(page: &mut String, report: &Report) -> fmt::Result {
 }
 
 fn write_repository(page: &mut String, tally: &RepositoryTally) -> fmt::Result {
-    let share = if tally.tags == 0 {
-        0
-    } else {
-        tally.violating_tags * 100 / tally.tags
-    };
+    let share = (tally.violating_tags * 100)
+        .checked_div(tally.tags)
+        .unwrap_or_default();
     write!(
         page,
         "<tr><td><code>{}</code></td><td>{}</td><td class=\"n\">\

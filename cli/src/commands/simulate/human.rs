@@ -133,7 +133,7 @@ fn actions(text: &mut String, report: &Report) {
         let name = action.action;
         let mut said = Vec::new();
         if action.enforced > 0 {
-            said.push(format!("{}", plural(action.enforced, "tag")));
+            said.push(plural(action.enforced, "tag"));
         }
         if action.observed > 0 {
             let observed = action.observed;

@@ -28,7 +28,7 @@ tag_rules:
     image: { labels: { required: [org.opencontainers.image.source] } }
     on_violation: [notify]
   - name: nowhere
-    repositories: ["shop/**"]
+    repositories: ["team/nobody/**"]
     deny: ["*"]
     on_violation: [notify]
 "#;
@@ -166,7 +166,32 @@ fn an_empty_registry_violates_nothing() {
 fn the_summary_says_what_matters_first() {
     let text = human::render(&report(&small()));
     let text = anstream::adapter::strip_str(&text).to_string();
-    insta::assert_snapshot!(text);
+    insta::assert_snapshot!(text, @r"
+    policy   policy.yaml, mode enforce
+    images   inventory.jsonl
+             11 tags of 7 images in 3 repositories
+             1 image without a tag, which no rule looks at
+    left out tags: 1 ignored tag, 1 out of scope
+
+    by rule
+      releases-only  enforce high      2 violated of 8, in 1 repository
+          prod/app:feature-x  feature-x matches nothing that the rule allows (accepted: a semantic version, `latest` or a tag that…
+          prod/app:wip-1  wip-1 matches nothing that the rule allows (accepted: a semantic version, `latest` or a tag that mat…
+      no-wip         observe medium    1 violated of 9, in 1 repository
+          prod/app:wip-1  the rule denies wip-1: it is a tag that begins with `wip-`
+      floating       enforce medium    none violated of 8
+      labelled       enforce medium    none violated of 1
+          no answer for 1 tag, such as team/api:main  not known: the manifest
+      nowhere        enforce medium    never looked at
+
+    actions
+      untag       2 tags
+      derive      2 tags
+      notify      2 tags
+
+    by repository
+      prod/app       2 of 8       no-wip 1, releases-only 2, derived tags 2
+    ");
 }
 
 #[test]
