@@ -1,7 +1,7 @@
 //! Who is told about an event: a pure decision.
 
 use serde::{Deserialize, Serialize};
-use steward_core::event::outgoing::StewardEvent;
+use steward_core::event::outgoing::{DetailType, StewardEvent};
 use steward_core::policy::Policy;
 
 /// The deliveries that one event calls for.
@@ -44,7 +44,8 @@ impl std::fmt::Display for Silence {
 
 /// Decides who is told.
 ///
-/// A decision about tags is told only where a violated rule asks for `notify`; a failure, and
+/// A decision about tags is told only where a violated rule asks for `notify`, so the tags that follow
+/// a release move without a message; a failure, and
 /// everything else that happened, is always told, to the channels that the policy's routes name.
 #[must_use]
 pub fn plan(event: &StewardEvent, policy: &Policy) -> Plan {
@@ -53,8 +54,10 @@ pub fn plan(event: &StewardEvent, policy: &Policy) -> Plan {
         deliveries: Vec::new(),
     };
     // A failure is always told.
+    let about_tags =
+        !event.violations.is_empty() || event.detail_type == DetailType::TagRuleEnforced;
     if !event.has_failed_actions()
-        && !event.violations.is_empty()
+        && about_tags
         && !event.actions.iter().any(|report| report.action == "notify")
     {
         return silent(Silence::NotAskedFor);

@@ -21,7 +21,7 @@ impl Story<'_> {
         let what = match (self.event.detail_type, self.event.mode) {
             (DetailType::TagRuleViolated, Mode::Observe) => "Tag rule violated (observed only)",
             (DetailType::TagRuleViolated, Mode::Enforce) => "Tag rule violated",
-            (DetailType::TagRuleEnforced, _) => "Tag removed",
+            (DetailType::TagRuleEnforced, _) => self.enforced(),
             (DetailType::ImageQuarantined, _) => "Image quarantined",
             (DetailType::ImageReplicated, Mode::Observe) => "Image would be replicated",
             (DetailType::ImageReplicated, Mode::Enforce) => "Image replicated",
@@ -32,6 +32,27 @@ impl Story<'_> {
             Some(image) => format!("{what}: {image}"),
             None => what.to_owned(),
         }
+    }
+
+    /// What was done where a tag rule was enforced: the deed that changes most.
+    fn enforced(&self) -> &'static str {
+        let did = |name: &str| {
+            self.event
+                .actions
+                .iter()
+                .any(|report| report.action == name && report.outcome == Outcome::Done)
+        };
+        [
+            ("delete", "Image deleted"),
+            ("restore", "Tag put back"),
+            ("untag", "Tag removed"),
+            ("archive", "Image archived"),
+            ("derive", "Derived tags moved"),
+            ("tag", "Image marked"),
+        ]
+        .into_iter()
+        .find(|(name, _)| did(name))
+        .map_or("Tag rule enforced", |(_, title)| title)
     }
 
     /// The image as people write it: `prod/app:v1.2.3`; nothing where the event is not about one.

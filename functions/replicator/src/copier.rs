@@ -45,4 +45,7 @@ pub trait Copier: Send + Sync {
     ///
     /// Transient or not, as the registries say.
     async fn copy(&self, job: &CopyJob<'_>) -> Result<Copied, Failure>;
+
+    /// Makes the first connection ahead of its use.
+    async fn warm(&self) {}
 }

@@ -80,9 +80,7 @@ impl Handler for Replicator {
     }
 
     async fn warm(&self) {
-        if let Err(error) = self.ecr.authorization_token().await {
-            tracing::warn!(error = %error, "ecr did not answer during start-up");
-        }
+        self.copier.warm().await;
     }
 }
 

@@ -10,7 +10,10 @@ fn main() -> ExitCode {
     run("replicator", |init: Init| async move {
         let ecr = init.ecr();
         Ok::<_, InitError>(Replicator {
-            copier: Arc::new(RegistryCopier::new(init.registry(ecr.clone()))),
+            copier: Arc::new(RegistryCopier::new(
+                init.registry(ecr.clone()),
+                init.region(),
+            )),
             ecr: ecr.home(),
             state: init.state()?,
             policy: init.policy,

@@ -77,7 +77,11 @@ impl Handler for TagGuard {
                 false => Ok(Outcome::new("waiting")),
             },
             _ => match Subject::of(incoming) {
-                Some(subject) => self.decide(incoming, &subject, context).await,
+                Some(subject) => {
+                    let outcome = self.decide(incoming, &subject, context).await?;
+                    self.left_behind(incoming, &subject, context).await?;
+                    Ok(outcome)
+                }
                 None => self.referred(incoming, context).await,
             },
         }

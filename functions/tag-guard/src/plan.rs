@@ -131,10 +131,14 @@ impl Plan {
         }
         self.violations.clear();
         self.severity = Severity::Info;
-        let tag = self.tag.clone();
-        self.actions.retain(
-            |planned| matches!(&planned.action, Action::Derive { tag: derived, .. } if *derived != tag),
-        );
+        let (tag, had) = (self.tag.clone(), self.digest.clone());
+        self.actions.retain(|planned| {
+            matches!(
+                &planned.action,
+                Action::Derive { tag: derived, digest, .. }
+                    if *derived != tag || had.as_ref() != Some(digest)
+            )
+        });
     }
 
     /// Does not bring a deleted tag back, because it cannot be known whether ecr-steward itself took
@@ -225,10 +229,6 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
         .tag_rules_for(&facts.repository)
         .map(|rule| judge::judge(rule, rule.effective_mode(policy.mode), facts))
         .collect();
-    if deleted && !judged.iter().any(Judged::protects) {
-        plan.skipped = Some(Skip::Gone);
-        return plan;
-    }
     plan.digest = facts.digest().or(facts.previous.as_ref()).cloned();
     for judged in &judged {
         plan.rules.push(judged.outcome.clone());
@@ -245,6 +245,11 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
     let made = actions::actions(facts, policy, &judged);
     plan.recheck_at = earlier(plan.recheck_at, made.recheck_at);
     plan.actions = made.actions;
+    if deleted && plan.actions.is_empty() && !judged.iter().any(Judged::protects) {
+        plan.skipped = Some(Skip::Gone);
+        plan.rules.clear();
+        return plan;
+    }
     if plan.violations.is_empty() && plan.actions.iter().any(|planned| planned.mode.acts()) {
         plan.mode = Mode::Enforce;
     }

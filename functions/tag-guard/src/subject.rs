@@ -2,6 +2,7 @@
 
 use steward_core::event::incoming::{Detail, ImageAction, Incoming, Review};
 use steward_core::facts::EventKind;
+use steward_core::policy::{ActionKind, Policy};
 use steward_core::{Digest, Reference, RepositoryName, Tag};
 use steward_runtime::{Failure, Outcome, RecordContext};
 
@@ -72,12 +73,43 @@ impl TagGuard {
         let Some(digest) = self.subject_of(push).await? else {
             return Ok(Outcome::new("skipped").detail("it refers to no other image"));
         };
-        let tags = self.ecr.tags_of(&push.repository, &digest).await?;
+        self.decide_about_all(incoming, &push.repository, &digest, context)
+            .await
+    }
+
+    /// When a tag goes, the other tags of its image may not be in order any more: a floating one
+    /// without its companion, or one that kept the image from the archive or from deletion.
+    pub(crate) async fn left_behind(
+        &self,
+        incoming: &Incoming,
+        subject: &Subject,
+        context: &RecordContext,
+    ) -> Result<(), Failure> {
+        let Some(digest) = &subject.digest else {
+            return Ok(());
+        };
+        let policy = self.policy.current().await?;
+        if subject.kind == EventKind::Deleted && looks_at_company(&policy, &subject.repository) {
+            self.decide_about_all(incoming, &subject.repository, digest, context)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Decides again about every tag of an image.
+    async fn decide_about_all(
+        &self,
+        incoming: &Incoming,
+        repository: &RepositoryName,
+        digest: &Digest,
+        context: &RecordContext,
+    ) -> Result<Outcome, Failure> {
+        let tags = self.ecr.tags_of(repository, digest).await?;
         let mut outcome = Outcome::new("gone");
         let mut failure = None;
         for tag in tags.into_iter().filter(|tag| named_subject(tag).is_none()) {
             let subject = Subject {
-                repository: push.repository.clone(),
+                repository: repository.clone(),
                 tag,
                 digest: Some(digest.clone()),
                 kind: EventKind::Review,
@@ -116,6 +148,18 @@ impl TagGuard {
                 .ok()
         }))
     }
+}
+
+/// Whether some rule's word about a tag depends on the other tags of its image.
+fn looks_at_company(policy: &Policy, repository: &RepositoryName) -> bool {
+    let takes_images = [ActionKind::Archive, ActionKind::Delete];
+    policy.in_scope(repository)
+        && policy.tag_rules_for(repository).any(|rule| {
+            rule.companion.is_some()
+                || takes_images
+                    .iter()
+                    .any(|kind| rule.on_violation.contains(kind))
+        })
 }
 
 /// The image that one of cosign's tags names: `sha256-<hex>`, with `.sig`, `.att` or `.sbom`.

@@ -1,5 +1,11 @@
 //! The function against a registry, a state table and a bus in memory.
 
+mod actions;
+mod history;
+mod model;
+mod people;
+mod races;
+mod reviews;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -7,7 +13,7 @@ use std::sync::Mutex;
 use sha2::Digest as _;
 use steward_aws::ecr::{FakeEcr, Manifest};
 use steward_aws::state::FakeState;
-use steward_core::event::incoming::parse;
+use steward_core::event::incoming::{parse, parse_value};
 use steward_core::event::outgoing::{DetailType, Outcome as ActionOutcome};
 use steward_core::facts::ReferrerFacts;
 use steward_core::policy::{Policy, ReplicationTarget};

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use steward_core::{Reference, RepositoryPath};
+use steward_core::{Reference, Region, RepositoryPath};
 use steward_registry::{CopyOptions, CopyRequest, Outcome, copy};
 use steward_runtime::Failure;
 use steward_runtime::registry_access::{Access, RegistryAccess};
@@ -11,18 +11,26 @@ use super::{Copied, Copier, CopyJob};
 /// Copies with the copy engine, each side with the credentials that it asks for.
 pub struct RegistryCopier {
     access: Arc<RegistryAccess>,
+    region: Option<Region>,
 }
 
 impl RegistryCopier {
-    /// A copier with these clients.
+    /// A copier with these clients; `region` is the function's own.
     #[must_use]
-    pub fn new(access: Arc<RegistryAccess>) -> Self {
-        Self { access }
+    pub fn new(access: Arc<RegistryAccess>, region: Option<Region>) -> Self {
+        Self { access, region }
     }
 }
 
 #[async_trait]
 impl Copier for RegistryCopier {
+    async fn warm(&self) {
+        if let Some(region) = &self.region {
+            // The token is kept, so the first copy needs no call for it.
+            self.access.warm(region).await;
+        }
+    }
+
     async fn copy(&self, job: &CopyJob<'_>) -> Result<Copied, Failure> {
         let Some(source) = job.facts.registry() else {
             return Err(Failure::permanent(

@@ -276,12 +276,28 @@ impl Maker<'_, '_> {
     }
 
     fn derive(&mut self) {
-        if self.acts(|action| action.takes_tag() || matches!(action, Action::Blocked { .. })) {
+        let restored = |action: &Action| {
+            matches!(
+                action,
+                Action::Restore { .. } | Action::RestoreDeleted { .. }
+            )
+        };
+        // What should be taken away, and cannot be, is followed by nothing new.
+        if self.facts.image.is_some()
+            && self.acts(|action| matches!(action, Action::Blocked { .. }))
+        {
             return;
         }
-        for derived in derive::wanted(self.facts, self.policy, self.judged) {
-            self.actions.push(derived);
-        }
+        // What is put back is what other tags follow, and what is taken away they leave.
+        let now = if self.acts(restored) {
+            derive::Now::Means(self.facts.previous.as_ref())
+        } else if self.acts(Action::takes_tag) {
+            derive::Now::Goes
+        } else {
+            derive::Now::Stays
+        };
+        let derived = derive::wanted(self.facts, self.policy, self.judged, now);
+        self.actions.extend(derived);
     }
 
     fn for_deleted(&mut self) {
@@ -290,6 +306,12 @@ impl Maker<'_, '_> {
         let lost = |judged: &Judged<'_>| judged.lost && judged.wants(ActionKind::Restore);
         if let Some(mode) = self.modes(lost) {
             match &facts.previous {
+                _ if derive::taken_away(&facts.tag, facts, self.policy) => self.blocked(
+                    ActionKind::Restore,
+                    mode,
+                    "another rule that acts would take the tag away again".to_owned(),
+                    "leave the tag out of one of the two rules",
+                ),
                 Some(before) => {
                     let from = self.sources(before);
                     let to = before.clone();

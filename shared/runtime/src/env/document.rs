@@ -43,7 +43,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "STEWARD_QUEUE_URL",
         default: "none",
-        meaning: "URL of the function's own queue. A message that failed transiently is hidden there for the back-off. Without it the message is hidden for the queue's visibility timeout.",
+        meaning: "URL of the function's own queue. A message that failed transiently is hidden there for the back-off, and what is to be looked at again waits there. Without it the message is hidden for the queue's visibility timeout, and nothing is looked at again.",
     },
     Variable {
         name: "STEWARD_MAX_RECEIVES",

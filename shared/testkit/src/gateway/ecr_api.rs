@@ -107,6 +107,9 @@ impl Call<'_> {
             "BatchGetImage" => images::batch_get(images, &registry, parse(input)?).await?,
             "BatchDeleteImage" => images::batch_delete(images, &registry, parse(input)?).await?,
             "DescribeImages" => images::describe(images, &registry, parse(input)?).await?,
+            "UpdateImageStorageClass" => {
+                images::update_storage_class(images, &registry, parse(input)?).await?
+            }
             "ListImages" => images::list(images, &registry, parse(input)?).await?,
             "ListImageReferrers" => images::referrers(images, &registry, parse(input)?).await?,
             "BatchCheckLayerAvailability" => {

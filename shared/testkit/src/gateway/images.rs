@@ -9,7 +9,7 @@ mod remove;
 mod settings;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -70,6 +70,8 @@ pub(crate) struct Images {
     pub(crate) exclusions: Exclusions,
     locks: Mutex<HashMap<Registry, Arc<RwLock<()>>>>,
     manifests: Mutex<HashMap<Digest, Arc<Manifest>>>,
+    /// Images in the archive storage class, which the emulator does not have.
+    archived: Mutex<HashSet<(Registry, String, Digest)>>,
 }
 
 impl Images {
@@ -81,6 +83,7 @@ impl Images {
             exclusions: Exclusions::default(),
             locks: Mutex::default(),
             manifests: Mutex::default(),
+            archived: Mutex::default(),
         }
     }
 
@@ -137,8 +140,33 @@ impl Images {
         })
     }
 
-    /// All images of a repository, oldest first.
+    /// The images of a repository that can be pulled, oldest first: an archived one is found by none
+    /// of ECR's calls that do not ask for it.
     pub(crate) async fn images(&self, at: &Repository) -> Result<Vec<StoredImage>, Refusal> {
+        let mut images = self.all_images(at).await?;
+        images.retain(|image| !self.is_archived(at, &image.digest));
+        Ok(images)
+    }
+
+    fn is_archived(&self, at: &Repository, digest: &Digest) -> bool {
+        let archived = self.archived.lock().unwrap_or_else(PoisonError::into_inner);
+        !archived.is_empty()
+            && archived.contains(&(at.registry.clone(), at.name.to_string(), digest.clone()))
+    }
+
+    /// Moves an image to the archive, or back from there.
+    pub(crate) fn set_archived(&self, at: &Repository, digest: &Digest, archive: bool) {
+        let key = (at.registry.clone(), at.name.to_string(), digest.clone());
+        let mut archived = self.archived.lock().unwrap_or_else(PoisonError::into_inner);
+        if archive {
+            archived.insert(key);
+        } else {
+            archived.remove(&key);
+        }
+    }
+
+    /// All images of a repository, archived ones too, oldest first.
+    pub(crate) async fn all_images(&self, at: &Repository) -> Result<Vec<StoredImage>, Refusal> {
         let body = self
             .upstream
             .ecr(

@@ -135,6 +135,48 @@ pub(crate) async fn batch_delete(
     Ok(json!({ "imageIds": removed, "failures": failures }))
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StorageClassInput {
+    repository_name: String,
+    image_id: ImageId,
+    target_storage_class: String,
+}
+
+/// Moves an image to the archive, or back.
+pub(crate) async fn update_storage_class(
+    images: &Images,
+    registry: &Registry,
+    input: StorageClassInput,
+) -> Result<Value, Refusal> {
+    let archive = match input.target_storage_class.as_str() {
+        "ARCHIVE" => true,
+        "STANDARD" => false,
+        other => {
+            return Err(Refusal::Parameter {
+                at: "targetStorageClass",
+                reason: format!("{other} is neither ARCHIVE nor STANDARD"),
+            });
+        }
+    };
+    let at = images.repository(registry, &input.repository_name).await?;
+    let _guard = images.writing(registry).await;
+    let all = images.all_images(&at).await?;
+    let image = find(&all, &input.image_id).map_err(|_| Refusal::ImageNotFound {
+        registry: registry.clone(),
+        name: at.name.clone(),
+        digest: input.image_id.image_digest.clone(),
+        tag: input.image_id.image_tag.clone(),
+    })?;
+    images.set_archived(&at, &image.digest, archive);
+    Ok(json!({
+        "registryId": registry.account,
+        "repositoryName": at.name,
+        "imageId": { "imageDigest": image.digest },
+        "imageStatus": if archive { "ARCHIVED" } else { "ACTIVATING" },
+    }))
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Filter {

@@ -53,6 +53,8 @@ impl Images {
         self.put_bytes(at, reference, &manifest.media_type, put.bytes)
             .await?;
         let manifest = self.remember(&digest, manifest);
+        // Putting an image again brings it back from the archive.
+        self.set_archived(at, &digest, false);
         self.changed(
             at,
             Action::Push,

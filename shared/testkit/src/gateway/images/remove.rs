@@ -100,7 +100,7 @@ impl Images {
         at: &Repository,
         id: &ImageId,
     ) -> Result<Result<Vec<ImageId>, RemoveFailure>, Refusal> {
-        let images = self.images(at).await?;
+        let images = self.all_images(at).await?;
         let image = match find(&images, id) {
             Ok(image) => image,
             Err(failure) => return Ok(Err(failure)),
