@@ -5,6 +5,7 @@
 
 mod html;
 mod human;
+mod report;
 mod tally;
 
 use std::fs::File;

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::tally::{Example, Report, RepositoryTally, RuleTally};
+use super::report::{Example, Report, RepositoryTally, RuleTally};
 
 /// Repositories on the page; all of them are in the JSON form.
 const SHOWN_REPOSITORIES: usize = 2000;

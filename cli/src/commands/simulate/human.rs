@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use steward_core::Mode;
 
-use super::tally::Report;
+use super::report::Report;
 use crate::output::{plural, style};
 
 /// Repositories that the table shows; all of them are in the JSON form.

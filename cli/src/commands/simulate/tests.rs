@@ -41,7 +41,7 @@ fn line(repository: &str, number: usize, tags: &[&str]) -> String {
     json!({ "repository": repository, "digest": digest(number), "tags": tags }).to_string() + "\n"
 }
 
-fn report(inventory: &str) -> super::tally::Report {
+fn report(inventory: &str) -> super::report::Report {
     let policy = Policy::parse(POLICY, "policy.yaml").unwrap();
     let now: Timestamp = "2026-08-01T10:00:00Z".parse().unwrap();
     let mut tally = Tally::new(&policy, now);
@@ -197,7 +197,7 @@ fn the_summary_says_what_matters_first() {
 #[test]
 fn the_page_needs_nothing_from_elsewhere_and_keeps_text_text() {
     let report = report(&small());
-    let hostile = super::tally::Report {
+    let hostile = super::report::Report {
         policy: "<script>alert(1)</script>".into(),
         ..report
     };
