@@ -106,7 +106,8 @@ mod tests {
                 duplicate: 2,
                 delay_ms: 500,
                 drop: true,
-                referrer_action: false
+                referrer_action: false,
+                pusher: None
             }
         );
         assert!(

@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use super::{
-    activity::{self, Activity, ActivityLog, Change, Delivery, Emitted},
+    activity::{self, Action, Activity, ActivityLog, Change, Delivery, Emitted},
     upstream::{Upstream, UpstreamError},
 };
 
@@ -42,6 +42,9 @@ pub struct EventOptions {
     pub drop: bool,
     /// Whether manifests with a subject are reported as `ECR Referrer Action`.
     pub referrer_action: bool,
+    /// ARN of whom CloudTrail names as the pusher: every tagged push is then followed by the event
+    /// of its `PutImage`.
+    pub pusher: Option<String>,
 }
 
 /// An event to be put.
@@ -175,21 +178,27 @@ impl Worker {
             log(0, Delivery::Dropped, None, None);
         } else {
             for copy in 0..=job.options.duplicate {
-                match self.put(&job).await {
+                let detail = detail(&job.change);
+                match self.put(&job, job.detail_type, &detail).await {
                     Ok(id) => log(copy, Delivery::Put, Some(id), None),
                     Err(error) => log(copy, Delivery::Failed, None, Some(error)),
                 }
+            }
+            if let Some(trail) = trail(&job)
+                && let Err(error) = self.put(&job, "AWS API Call via CloudTrail", &trail).await
+            {
+                tracing::warn!(error, "the event of CloudTrail is lost");
             }
         }
         self.pending.send_modify(|n| *n -= 1);
     }
 
     /// Puts an event, with further attempts; gives its id.
-    async fn put(&self, job: &Job) -> Result<String, String> {
+    async fn put(&self, job: &Job, detail_type: &str, detail: &Value) -> Result<String, String> {
         let entry = json!({
             "Source": "ecr-steward",
-            "DetailType": job.detail_type,
-            "Detail": detail(&job.change).to_string(),
+            "DetailType": detail_type,
+            "Detail": detail.to_string(),
             "Resources": [],
         });
         let input = json!({ "Entries": [entry] });
@@ -248,10 +257,34 @@ fn detail(change: &Change) -> Value {
     detail
 }
 
+/// The `detail` of CloudTrail's event about a tagged push, where one is asked for.
+fn trail(job: &Job) -> Option<Value> {
+    let (pusher, change) = (job.options.pusher.as_ref()?, &job.change);
+    let tag = change
+        .tag
+        .as_ref()
+        .filter(|_| change.action == Action::Push)?;
+    Some(json!({
+        "eventVersion": "1.09",
+        "eventType": "AwsApiCall",
+        "eventSource": "ecr.amazonaws.com",
+        "eventName": "PutImage",
+        "awsRegion": change.registry.region,
+        "sourceIPAddress": "192.0.2.10",
+        "userAgent": "docker/29.0",
+        "userIdentity": { "type": "AssumedRole", "arn": pusher },
+        "requestParameters": { "repositoryName": change.repository, "imageTag": tag },
+        "responseElements": { "image": {
+            "repositoryName": change.repository,
+            "imageId": { "imageTag": tag, "imageDigest": change.digest },
+        }},
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::{Action, Registry};
+    use crate::gateway::Registry;
 
     fn change(tag: Option<&str>, action: Action) -> Change {
         Change {
@@ -274,6 +307,25 @@ mod tests {
             json!({"result": "SUCCESS", "repository-name": "prod/app", "action-type": "PUSH",
                 "image-digest": format!("sha256:{:064x}", 1), "image-tag": "v1"})
         );
+    }
+
+    #[test]
+    fn cloudtrail_tells_of_tagged_pushes_and_only_when_asked() {
+        let job = |tag, action, pusher: Option<&str>| Job {
+            change: change(tag, action),
+            detail_type: "ECR Image Action",
+            options: EventOptions {
+                pusher: pusher.map(str::to_owned),
+                ..EventOptions::default()
+            },
+        };
+        let arn = "arn:aws:sts::111122223333:assumed-role/ci/build";
+        let told = trail(&job(Some("v1"), Action::Push, Some(arn))).unwrap();
+        assert_eq!(told["userIdentity"]["arn"], arn);
+        assert_eq!(told["requestParameters"]["imageTag"], "v1");
+        assert_eq!(trail(&job(None, Action::Push, Some(arn))), None);
+        assert_eq!(trail(&job(Some("v1"), Action::Delete, Some(arn))), None);
+        assert_eq!(trail(&job(Some("v1"), Action::Push, None)), None);
     }
 
     #[test]
