@@ -6,7 +6,16 @@ fn every_shell_gets_a_script_that_knows_the_commands() {
     let folder = Folder::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let ran = run(steward(folder.path()).args(["completions", shell])).expect(0);
-        for command in ["validate", "explain", "copy", "schema", "completions"] {
+        for command in [
+            "validate",
+            "explain",
+            "test",
+            "simulate",
+            "inventory",
+            "copy",
+            "schema",
+            "completions",
+        ] {
             assert!(ran.stdout.contains(command), "{shell} {command}");
         }
     }

@@ -294,3 +294,72 @@ fn facts_may_say_more_than_tags() {
     assert_eq!(document["facts_used"]["previous"], B);
     assert_eq!(document["facts_used"]["siblings"]["latest"], A);
 }
+
+#[test]
+fn a_moved_release_is_put_back_and_looked_at_again() {
+    let folder = Folder::new();
+    folder.write(
+        "policy.yaml",
+        r#"version: 1
+mode: enforce
+tag_rules:
+  - name: releases-never-move
+    repositories: ["prod/**"]
+    immutable: [semver]
+    on_violation: [restore, notify]
+  - name: floating
+    repositories: ["prod/**"]
+    derive: { from: semver, tags: ["{major}", latest] }
+  - name: signed
+    repositories: ["prod/**"]
+    image: { signed: { within: 15m } }
+    on_violation: [notify]
+  - name: never-root
+    repositories: ["prod/**"]
+    when: 'image.user == ""'
+    on_violation: [notify]
+"#,
+    );
+    folder.write("event.json", &push("prod/app", Some("v1.4.2")));
+    let explain = |facts: String| {
+        folder.write("facts.yaml", &facts);
+        let args = [
+            "explain",
+            "--policy",
+            "policy.yaml",
+            "--event",
+            "event.json",
+        ];
+        run(steward(folder.path()).args(args).args([
+            "--facts",
+            "facts.yaml",
+            "--now",
+            "2026-08-01T10:05:00Z",
+        ]))
+        .expect(0)
+        .stdout
+    };
+    let moved = explain(format!(
+        "tags: {{ v1.4.2: '{A}' }}\nprevious: {B}\nresource_tags: {{ owner: payments }}\n\
+         image: {{ user: app, referrers: [] }}\n"
+    ));
+    for part in [
+        "violated  releases-never-move (enforce)",
+        &format!("restore: put the tag v1.4.2 back on {B}"),
+        "looks again at 2026-08-01T10:15:00Z",
+        "owner: payments",
+    ] {
+        assert!(moved.contains(part), "{part}: {moved}");
+    }
+    let fine = explain(format!(
+        "tags: {{ v1.4.2: '{A}', latest: '{B}' }}\nprevious: {A}\n"
+    ));
+    for part in [
+        "kept      releases-never-move (enforce)",
+        "unknown   never-root (enforce)",
+        &format!("derive: point the tag latest to the image of v1.4.2 ({A})"),
+        "derive: point the tag 1 to",
+    ] {
+        assert!(fine.contains(part), "{part}: {fine}");
+    }
+}

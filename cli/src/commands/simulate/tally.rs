@@ -341,8 +341,9 @@ fn reason(skip: &Skip) -> &'static str {
         Skip::Quarantine { .. } => "in quarantine",
         Skip::IgnoredTag { .. } => "ignored tag",
         Skip::GuardTag { .. } => "guard tag",
+        Skip::Mark { .. } => "own mark",
         Skip::Gone => "gone",
-        _ => "other",
+        Skip::Untagged => "untagged",
     }
 }
 
