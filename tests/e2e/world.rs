@@ -1,5 +1,7 @@
 //! The local cloud that tests share, and what a person would do with it.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock};
@@ -77,6 +79,25 @@ impl World {
             &format!("docker://{registry}/{repository}:{tag}"),
         ])
         .unwrap_or_else(|error| panic!("pushing {repository}:{tag}: {error}"));
+    }
+
+    /// Deletes one tag, as `DELETE` of the registry protocol does; skopeo deletes whole images only.
+    pub(crate) fn delete(&self, repository: &str, tag: &str) {
+        let registry = &self.cloud.addresses().registry;
+        let mut stream = TcpStream::connect(registry).unwrap();
+        write!(
+            stream,
+            "DELETE /v2/{repository}/manifests/{tag} HTTP/1.1\r\nHost: {registry}\r\n\
+             Content-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.lines().next().unwrap_or_default();
+        assert!(
+            status.contains(" 202"),
+            "deleting {repository}:{tag}: {answer}"
+        );
     }
 
     /// The manifest that skopeo reads from the home registry; nothing where there is none.
