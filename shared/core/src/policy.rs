@@ -37,7 +37,8 @@ pub use endpoint::{Endpoint, EndpointError, HeaderSource, parse_webhook_url};
 pub use error::{Location, PolicyError, PolicyErrorKind, PolicyErrors};
 pub use exemption::{Exemption, ExemptionState};
 pub use image_rule::{
-    ImageRule, ImageVerdict, IndexScope, Metadata, RequiredReferrer, TextGlob, TextPattern, TextPatternError,
+    ImageRule, ImageVerdict, IndexScope, Metadata, RequiredReferrer, TextGlob, TextPattern,
+    TextPatternError,
 };
 pub use mark::Mark;
 pub use needs::Needs;

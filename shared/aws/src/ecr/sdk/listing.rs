@@ -4,8 +4,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use steward_core::RepositoryName;
 
-use super::answer::{call, image_detail};
 use super::SdkEcr;
+use super::answer::{call, image_detail};
 use crate::ecr::{EcrError, ImageDetail};
 
 /// Entries per page: the most that ECR gives (API model of `DescribeRepositories` and
