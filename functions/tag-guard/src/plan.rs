@@ -76,6 +76,9 @@ pub struct Plan {
     pub rules: Vec<RuleOutcome>,
     /// What is wrong, rule by rule, each with its severity and mode.
     pub violations: Vec<Violation>,
+    /// What an exemption lets pass that ends soon; told, and nothing else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Violation>,
     /// The highest severity of the violated rules.
     pub severity: Severity,
     /// `enforce` where at least one violated rule, or one that keeps derived tags, may act.
@@ -113,6 +116,7 @@ impl Plan {
             skipped: None,
             rules: Vec::new(),
             violations: Vec::new(),
+            notices: Vec::new(),
             severity: Severity::Info,
             mode: Mode::Observe,
             recheck_at: None,
@@ -172,7 +176,7 @@ impl Plan {
     /// Whether there is anything to tell: something is wrong, or something is done.
     #[must_use]
     pub fn has_news(&self) -> bool {
-        !self.violations.is_empty() || !self.actions.is_empty()
+        !self.violations.is_empty() || !self.notices.is_empty() || !self.actions.is_empty()
     }
 
     /// Whether a quarantine leaves the tag, because it is put back on another image.
@@ -183,15 +187,21 @@ impl Plan {
         )
     }
 
-    /// The rules that an event is about: those that are violated, or else those that keep derived
-    /// tags.
+    /// The rules that an event is about: those that are violated, or will be when an exemption ends,
+    /// or else those that keep derived tags.
     #[must_use]
     pub(crate) fn rules_of_event(&self) -> String {
-        if self.violations.is_empty() {
+        let spoken: Vec<&str> = self.told().map(|v| v.rule.as_str()).collect();
+        if spoken.is_empty() {
             self.derived_by.join(", ")
         } else {
-            self.violated_rules()
+            spoken.join(", ")
         }
+    }
+
+    /// What an event lists: what is wrong, and what will be.
+    pub(crate) fn told(&self) -> impl Iterator<Item = &Violation> {
+        self.violations.iter().chain(&self.notices)
     }
 
     /// The names of the violated rules, as events carry them.
@@ -233,6 +243,10 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
     for judged in &judged {
         plan.rules.push(judged.outcome.clone());
         plan.recheck_at = earlier(plan.recheck_at, judged.recheck_at);
+        if let Some(notice) = &judged.notice {
+            plan.severity = plan.severity.max(Severity::Low);
+            plan.notices.push(notice.clone());
+        }
         let Some(violation) = &judged.violation else {
             continue;
         };

@@ -110,7 +110,7 @@ pub(crate) fn event(
         .rule(rules.clone())
         .severity(plan.severity)
         .mode(plan.mode)
-        .violations(plan.violations.clone())
+        .violations(plan.told().cloned())
         .explain(explain::sentence(plan, &reports, note))
         .dedupe_key(format!(
             "tag-guard/{}/{}/{}:{}@{digest}/{rules}/{outcome}",
@@ -132,7 +132,7 @@ fn detail_type(plan: &Plan, reports: &[ActionReport]) -> DetailType {
         .any(|report| report.outcome == Outcome::Done && report.action != Action::Notify.name());
     if did("quarantine") {
         DetailType::ImageQuarantined
-    } else if changed || plan.violations.is_empty() {
+    } else if changed || plan.told().next().is_none() {
         DetailType::TagRuleEnforced
     } else {
         DetailType::TagRuleViolated

@@ -7,7 +7,7 @@ use steward_core::decision::RuleOutcome;
 use steward_core::event::outgoing::Violation;
 use steward_core::facts::{EventKind, Facts};
 use steward_core::policy::{ActionKind, Exemption, ExemptionState, TagRule};
-use steward_core::{Mode, Tag};
+use steward_core::{Mode, Severity, Tag};
 
 use checks::Found;
 
@@ -16,6 +16,8 @@ pub(super) struct Judged<'p> {
     pub(super) rule: &'p TagRule,
     pub(super) outcome: RuleOutcome,
     pub(super) violation: Option<Violation>,
+    /// What would be a violation but for an exemption that ends soon.
+    pub(super) notice: Option<Violation>,
     pub(super) recheck_at: Option<Timestamp>,
     /// Whether the rule looks at this tag: its `tags` and its condition let it.
     pub(super) speaks: bool,
@@ -57,6 +59,7 @@ pub(super) fn judge<'p>(rule: &'p TagRule, mode: Mode, facts: &Facts) -> Judged<
             undecided: false,
         },
         violation: None,
+        notice: None,
         recheck_at: None,
         speaks: false,
         lost: false,
@@ -97,6 +100,10 @@ pub(super) fn judge<'p>(rule: &'p TagRule, mode: Mode, facts: &Facts) -> Judged<
         let text = exempt(exemption, state);
         if state.holds() {
             judged.outcome.why = format!("{why}, but {text}");
+            if state.ends_soon() {
+                let notice = Violation::new(rule.name.clone(), judged.outcome.why.clone());
+                judged.notice = Some(notice.weighed(Severity::Low, Mode::Observe));
+            }
             judged.lost = false;
             return judged;
         }

@@ -209,3 +209,45 @@ fn a_plan_is_the_same_every_time() {
     let facts = facts("prod/app", "latest", &["x", "y"]);
     assert_eq!(plan(&facts, &policy()), plan(&facts, &policy()));
 }
+
+#[test]
+fn an_exemption_is_told_before_and_after_it_ends() {
+    let policy = Policy::parse(
+        r#"
+version: 1
+mode: enforce
+tag_rules:
+  - name: releases-only
+    repositories: ["prod/**"]
+    allow: [semver]
+    exempt: [{ tags: ["legacy-*"], until: 2026-12-01, reason: "migrated later" }]
+    on_violation: [notify, quarantine]
+"#,
+        "policy.yaml",
+    )
+    .unwrap();
+    let on = |day: &str| {
+        let mut facts = facts("prod/app", "legacy-1", &[]);
+        facts.event.now = format!("{day}T10:00:00Z").parse().unwrap();
+        plan(&facts, &policy)
+    };
+    let early = on("2026-10-01");
+    assert!(!early.has_news(), "{early:?}");
+    let soon = on("2026-11-23");
+    assert_eq!((soon.violations.len(), soon.actions.len()), (0, 0));
+    assert_eq!((soon.severity, soon.mode), (Severity::Low, Mode::Observe));
+    let notice = &soon.notices[0].message;
+    assert!(
+        notice.contains("exempt until 2026-12-01, 8 days left"),
+        "{notice}"
+    );
+    assert_eq!(soon.rules_of_event(), "releases-only");
+    let ended = on("2026-12-02");
+    assert_eq!(ended.notices, []);
+    let message = &ended.violations[0].message;
+    assert!(
+        message.contains("the exemption ended on 2026-12-01"),
+        "{message}"
+    );
+    assert_eq!(ended.actions[0].action.name(), "quarantine");
+}

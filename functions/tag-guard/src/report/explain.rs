@@ -22,6 +22,12 @@ pub(super) fn sentence(plan: &Plan, reports: &[ActionReport], note: Option<&str>
             plan.violated_rules()
         )),
     }
+    for notice in &plan.notices {
+        sentences.push(format!(
+            "{repository}:{tag} will violate {}: {}",
+            notice.rule, notice.message
+        ));
+    }
     for report in reports.iter().filter(|report| report.action != "notify") {
         sentences.push(deed(plan, report));
     }
