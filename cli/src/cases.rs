@@ -150,6 +150,14 @@ impl CaseFile {
     /// All mistakes.
     pub fn check(&self, policy: &Policy, name: &str) -> Result<(), CaseErrors> {
         let mut mistakes = Vec::new();
+        if self.cases.is_empty() {
+            // A file that lost its cases must not pass for ever.
+            mistakes.push(Mistake {
+                line: 0,
+                column: 0,
+                message: "there is no case in it (expected at least one in `cases`)".to_owned(),
+            });
+        }
         let mut names = BTreeSet::new();
         for case in &self.cases {
             let at = case.name.referenced;

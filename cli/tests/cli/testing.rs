@@ -121,7 +121,7 @@ fn cases_with_mistakes_are_refused_with_their_places() {
         "{}",
         ran.stderr
     );
-    test("cases: []\n", &[]).expect(0);
+    test("cases: []\n", &[]).expect(4);
 }
 
 #[test]

@@ -92,6 +92,8 @@ pub(crate) struct Run<'a> {
     broken: bool,
     moved: bool,
     archived: bool,
+    /// Whether the tag stays although it was to go: what was derived from its absence is wrong.
+    kept_back: bool,
     failure: Option<Failure>,
 }
 
@@ -126,6 +128,7 @@ impl<'a> Run<'a> {
             broken: false,
             moved: false,
             archived: false,
+            kept_back: false,
             failure: None,
         }
     }
@@ -154,6 +157,9 @@ impl<'a> Run<'a> {
         }
         if let Some(failure) = self.failure {
             return Err(failure);
+        }
+        if self.plan.accepts {
+            self.memory.remember_latest(&self.subject, &digest).await;
         }
         let word = if changed { "enforced" } else { "reported" };
         #[expect(clippy::cast_precision_loss, reason = "a policy has few rules")]
@@ -224,6 +230,8 @@ impl<'a> Run<'a> {
             skipped("the tag means another image now")
         } else if self.broken && planned.action.is_destructive() {
             skipped("an action before it failed")
+        } else if self.kept_back && matches!(planned.action, Action::Derive { .. }) {
+            skipped("the image was to go and is still here")
         } else {
             match self.act(&planned.action, digest, index).await {
                 Ok(Applied::Done { detail }) => ActionReport {
@@ -241,6 +249,12 @@ impl<'a> Run<'a> {
                 Err(trouble) => self.failed(report, trouble),
             }
         };
+        self.kept_back |= planned.mode.acts()
+            && planned.action.takes_tag()
+            && matches!(
+                report.outcome,
+                ActionOutcome::Failed | ActionOutcome::Skipped
+            );
         self.reports.push(report);
     }
 

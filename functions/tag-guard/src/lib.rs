@@ -142,7 +142,18 @@ impl TagGuard {
         let memory = self.memory(incoming);
         let mut rounds = 1;
         loop {
-            let history = self.history(&memory, subject, &needs).await?;
+            let mut history = self.history(&memory, subject, &needs).await?;
+            if subject.kind == EventKind::Deleted
+                && !needs.protects
+                && matches!(history.own, Recalled::Nothing)
+                && history.previous.known().is_some()
+                && history.previous.known() == subject.digest.as_ref()
+            {
+                // The tag went; what it means by now is a new beginning, even where the event of
+                // its deletion comes after the next push.
+                memory.forget(subject).await?;
+                history.previous = Recalled::Nothing;
+            }
             let facts = self.read(incoming, subject, &needs, &history).await?;
             let plan = self.planned(&facts, &policy, &history);
             let remembered = self
@@ -216,6 +227,10 @@ impl TagGuard {
             Recalled::Known(known) => Some(known),
             Recalled::Nothing | Recalled::Unknown(_) => None,
         };
+        if known.is_some() && subject.kind == EventKind::Pushed {
+            // The tag is here by right: whoever deletes it from now on is somebody else.
+            memory.leave(subject, digest).await;
+        }
         match remember {
             Remember::First if known.is_some() => Recorded::Done,
             Remember::First => memory.remember_first(subject, digest).await,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use steward_aws::state::StateStore;
 use steward_core::event::incoming::Envelope;
@@ -162,6 +163,13 @@ impl<'a> Memory<'a> {
         }
     }
 
+    /// Forgets what a tag meant that this function took away. Not worth a failure: the event of the
+    /// deletion forgets it as well.
+    pub(crate) async fn forget_taken(&self, subject: &Subject) {
+        self.delete(&self.tag_key(&subject.repository, &subject.tag))
+            .await;
+    }
+
     /// Writes down that this function takes a tag away.
     pub(crate) async fn take(&self, subject: &Subject, digest: &Digest) {
         let key = self.image_key("took", subject, digest);
@@ -257,16 +265,22 @@ impl<'a> Memory<'a> {
         report::read(self.get(&key).await.known()?)
     }
 
-    /// Whether a review has to be sent: no earlier one is on its way.
-    pub(crate) async fn claim_review(
+    /// When the review comes that is on its way, if one is.
+    pub(crate) async fn review(&self, subject: &Subject, digest: &Digest) -> Option<Timestamp> {
+        let value = self.get(&self.image_key("review", subject, digest)).await;
+        value.known()?.get("due")?.as_str()?.parse().ok()
+    }
+
+    /// Remembers that a review is on its way.
+    pub(crate) async fn begin_review(
         &self,
         subject: &Subject,
         digest: &Digest,
+        due: Timestamp,
         keep: Duration,
-    ) -> bool {
+    ) {
         let key = self.image_key("review", subject, digest);
-        let on_its_way = self.state.put_new(&key, &json!({}), keep).await;
-        !matches!(on_its_way, Ok(Some(_)))
+        self.put(&key, &json!({ "due": due }), keep).await;
     }
 
     /// The review came.

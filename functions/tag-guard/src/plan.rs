@@ -94,6 +94,9 @@ pub struct Plan {
     /// Whether the digest is to be remembered as what the tag means.
     #[serde(skip)]
     pub(crate) remember: Option<Remember>,
+    /// Whether the tag moved and no rule may act: once that is told, it means what it means now.
+    #[serde(skip)]
+    pub(crate) accepts: bool,
 }
 
 /// How the digest of a tag is remembered for later decisions.
@@ -123,6 +126,7 @@ impl Plan {
             actions: Vec::new(),
             derived_by: Vec::new(),
             remember: None,
+            accepts: false,
         }
     }
 
@@ -273,6 +277,11 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
         .map(|judged| judged.rule.name.clone())
         .collect();
     plan.remember = remember(facts, &judged, &plan);
+    plan.accepts = facts.image.is_some()
+        && judged.iter().any(|judged| judged.lost)
+        && !judged
+            .iter()
+            .any(|judged| judged.lost && judged.mode().acts());
     plan
 }
 
@@ -286,6 +295,9 @@ fn remember(facts: &Facts, judged: &[Judged<'_>], plan: &Plan) -> Option<Remembe
         .any(|planned| planned.mode.acts() && planned.action.takes_tag());
     if taken {
         None
+    } else if judged.iter().any(|judged| judged.pardoned) && !judged.iter().any(|j| j.lost) {
+        // A move that was let pass is not undone when the exemption ends.
+        Some(Remember::Latest)
     } else if judged.iter().any(Judged::fixes) {
         Some(Remember::First)
     } else if judged.iter().any(Judged::protects) {

@@ -12,8 +12,10 @@ use crate::plan::Plan;
 use crate::subject::Subject;
 use crate::{History, TagGuard};
 
-/// When a tag is looked at again whose past could not be read.
-const HISTORY_AGAIN: SignedDuration = SignedDuration::from_mins(5);
+/// When a tag is looked at again whose past could not be read: each time as long as it is since the
+/// event, within these.
+const HISTORY_AGAIN: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_mins(5), SignedDuration::from_hours(6));
 /// How long after its time a review that did not come is not waited for any more.
 const OVERDUE: Duration = Duration::from_secs(3600);
 
@@ -48,18 +50,18 @@ impl TagGuard {
         let missed = history
             .previous
             .failure()
-            .and_then(|_| now.checked_add(HISTORY_AGAIN).ok());
+            .and_then(|_| now.checked_add(pause(incoming, now)).ok());
         let Some(due) = plan.recheck_at.into_iter().chain(missed).min() else {
             return Ok(());
         };
         let Some(digest) = &plan.digest else {
             return Ok(());
         };
-        let keep = wait(due, now).saturating_add(OVERDUE);
-        if !self
-            .memory(incoming)
-            .claim_review(subject, digest, keep)
+        let memory = self.memory(incoming);
+        if memory
+            .review(subject, digest)
             .await
+            .is_some_and(|on_its_way| on_its_way <= due)
         {
             return Ok(());
         }
@@ -69,11 +71,11 @@ impl TagGuard {
             digest: Some(digest.clone()),
             due: Some(due),
         };
-        let sent = self.send_review(incoming, &review, due, now).await;
-        if sent.is_err() {
-            self.memory(incoming).end_review(subject, digest).await;
-        }
-        sent
+        // Sent before it is written down: one review too many costs little, a lost one a decision.
+        self.send_review(incoming, &review, due, now).await?;
+        let keep = wait(due, now).saturating_add(OVERDUE);
+        memory.begin_review(subject, digest, due, keep).await;
+        Ok(())
     }
 
     async fn send_review(
@@ -96,6 +98,12 @@ impl TagGuard {
         later.send(&event, wait(due, now).min(MAX_DELAY)).await?;
         Ok(())
     }
+}
+
+fn pause(incoming: &Incoming, now: Timestamp) -> SignedDuration {
+    let (shortest, longest) = HISTORY_AGAIN;
+    let since = now.duration_since(incoming.envelope.time);
+    since.max(shortest).min(longest)
 }
 
 /// How long it is from now to a time, in whole seconds that do not end before it.

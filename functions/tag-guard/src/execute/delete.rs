@@ -16,11 +16,7 @@ impl Run<'_> {
         tags: &[Tag],
         index: usize,
     ) -> Result<Applied, Trouble> {
-        for tag in tags {
-            let subject = Subject {
-                tag: tag.clone(),
-                ..self.subject.clone()
-            };
+        for subject in self.subjects(tags) {
             self.memory.take(&subject, digest).await;
         }
         self.keep(digest, index).await;
@@ -30,14 +26,19 @@ impl Run<'_> {
             None => false,
         };
         if !as_decided {
-            self.drop_kept(digest).await;
+            self.not_deleted(tags, digest).await;
             return Ok(Applied::TagMoved);
         }
         let repository = &self.plan.repository;
         match self.guard.ecr.delete_image(repository, digest).await {
-            Ok(DeleteImage::Done | DeleteImage::NotThere) => Ok(Applied::done()),
+            Ok(DeleteImage::Done | DeleteImage::NotThere) => {
+                for subject in self.subjects(tags) {
+                    self.memory.forget_taken(&subject).await;
+                }
+                Ok(Applied::done())
+            }
             Err(error) if error.error_type() == REFUSED => {
-                self.drop_kept(digest).await;
+                self.not_deleted(tags, digest).await;
                 Err(Trouble {
                     remedy: Some(
                         "an index still names the image: delete that one first".to_owned(),
@@ -46,6 +47,20 @@ impl Run<'_> {
                 })
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    fn subjects(&self, tags: &[Tag]) -> impl Iterator<Item = Subject> {
+        tags.iter().map(|tag| Subject {
+            tag: tag.clone(),
+            ..self.subject.clone()
+        })
+    }
+
+    async fn not_deleted(&self, tags: &[Tag], digest: &Digest) {
+        self.drop_kept(digest).await;
+        for subject in self.subjects(tags) {
+            self.memory.leave(&subject, digest).await;
         }
     }
 }

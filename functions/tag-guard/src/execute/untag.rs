@@ -47,9 +47,16 @@ impl Run<'_> {
         // Kept before the look, so that hardly anything lies between the look and the removal.
         self.memory.take(&self.subject, digest).await;
         self.keep(digest, index).await;
-        if !self.archived && !self.still_means(digest).await? {
-            self.left_alone(digest).await;
-            return Ok(false);
+        match self.image_of(&self.plan.tag).await? {
+            Some(image) if image.digest == *digest => {}
+            Some(_) => {
+                self.left_alone(digest).await;
+                return Ok(false);
+            }
+            // ECR does not describe an image in the archive.
+            None if self.archived => {}
+            // Another run took it: what that one wrote down stays.
+            None => return Ok(false),
         }
         let Self { plan, guard, .. } = self;
         match guard.ecr.remove_tag(&plan.repository, &plan.tag).await? {
@@ -60,7 +67,11 @@ impl Run<'_> {
                 self.put_back(&removed).await?;
                 Ok(false)
             }
-            RemoveTag::Removed { .. } | RemoveTag::NotThere => Ok(true),
+            RemoveTag::Removed { .. } | RemoveTag::NotThere => {
+                // Whoever pushes the tag next is not held to what it meant.
+                self.memory.forget_taken(&self.subject).await;
+                Ok(true)
+            }
         }
     }
 

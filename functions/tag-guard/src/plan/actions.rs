@@ -49,6 +49,12 @@ struct Maker<'a, 'p> {
     recheck_at: Option<Timestamp>,
 }
 
+/// When a rule may delete the image.
+fn deletion_due(image: &ImageFacts, judged: &Judged<'_>) -> Option<Timestamp> {
+    let after = SignedDuration::try_from(judged.rule.delete_after?).ok()?;
+    image.pushed_at?.checked_add(after).ok()
+}
+
 impl Maker<'_, '_> {
     fn add(&mut self, action: Action, mode: Mode) {
         self.actions.push(PlannedAction { action, mode });
@@ -93,7 +99,9 @@ impl Maker<'_, '_> {
             .mode_of(ActionKind::Untag)
             .filter(|mode| !(mode.acts() && (restored || quarantined)));
         let delete = self.delete(image, restored, quarantined);
-        let deleted = delete.as_ref().is_some_and(|delete| delete.mode.acts());
+        let deleted = delete.as_ref().is_some_and(|delete| {
+            delete.mode.acts() && matches!(delete.action, Action::Delete { .. })
+        });
         let untag = untag.map(|mode| (mode, self.guard(image)));
         self.archive(image, restored || quarantined || deleted, untag.as_ref());
         if let Some((mode, guard)) = untag
@@ -212,22 +220,33 @@ impl Maker<'_, '_> {
     ) -> Option<PlannedAction> {
         let kind = ActionKind::Delete;
         let now = self.facts.event.now;
-        let due = |judged: &Judged<'_>| {
-            let after = SignedDuration::try_from(judged.rule.delete_after?).ok()?;
-            image.pushed_at?.checked_add(after).ok()
-        };
         let asking = || self.judged.iter().filter(|judged| judged.wants(kind));
         asking().next()?;
-        let is_due =
-            |judged: &Judged<'_>| judged.wants(kind) && due(judged).is_some_and(|at| at <= now);
-        let Some(mode) = self.modes(is_due) else {
-            let next = asking().filter_map(due).min();
-            self.recheck_at = earlier(self.recheck_at, next);
-            return None;
+        let is_due = |judged: &Judged<'_>| {
+            judged.wants(kind) && deletion_due(image, judged).is_some_and(|at| at <= now)
         };
+        let mode = self.modes(is_due);
+        if !mode.is_some_and(Mode::acts) {
+            let next = asking()
+                .filter_map(|judged| deletion_due(image, judged))
+                .filter(|at| *at > now)
+                .min();
+            self.recheck_at = earlier(self.recheck_at, next);
+        }
+        let mode = mode?;
         let planned = |action| Some(PlannedAction { action, mode });
         // The image goes with its last tag to quarantine, or the tag is given back to another one.
         if mode.acts() && (restored || (quarantined && self.others(image).next().is_none())) {
+            return None;
+        }
+        // The image waits for the tag whose time is over last.
+        let waits = self
+            .others(image)
+            .filter_map(|other| self.deletion_of(image, other))
+            .filter(|at| *at > now)
+            .max();
+        if waits.is_some() {
+            self.recheck_at = earlier(self.recheck_at, waits);
             return None;
         }
         match self.tag_in_order(image, kind) {
@@ -255,13 +274,31 @@ impl Maker<'_, '_> {
 
     /// A tag of the image for which no rule asks for `kind`.
     fn tag_in_order<'i>(&'i self, image: &'i ImageFacts, kind: ActionKind) -> Option<&'i Tag> {
-        self.others(image).find(|other| {
-            !self.judged.iter().any(|judged| {
-                judged.mode().acts() == self.mode_of(kind).is_some_and(Mode::acts)
-                    && judged.rule.on_violation.contains(&kind)
-                    && violates_as(judged.rule, judged.mode(), self.facts, other)
-            })
+        self.others(image)
+            .find(|other| self.asking_for(other, kind).next().is_none())
+    }
+
+    /// The rules that ask for `kind` where the image has another tag, in the mode in which it is
+    /// planned. No rule speaks about a tag that the policy ignores.
+    fn asking_for<'i>(
+        &'i self,
+        other: &'i Tag,
+        kind: ActionKind,
+    ) -> impl Iterator<Item = &'i Judged<'i>> {
+        let acts = self.mode_of(kind).is_some_and(Mode::acts);
+        self.judged.iter().filter(move |judged| {
+            !self.policy.ignores_tag(other)
+                && judged.mode().acts() == acts
+                && judged.rule.on_violation.contains(&kind)
+                && violates_as(judged.rule, judged.mode(), self.facts, other)
         })
+    }
+
+    /// When another tag of the image no longer keeps it from deletion; nothing where it always does.
+    fn deletion_of(&self, image: &ImageFacts, other: &Tag) -> Option<Timestamp> {
+        self.asking_for(other, ActionKind::Delete)
+            .filter_map(|judged| deletion_due(image, judged))
+            .min()
     }
 
     /// The tag that keeps the image once the tag in question is gone: none where another one does.
@@ -326,6 +363,14 @@ impl Maker<'_, '_> {
             }
         }
         self.derive();
+        // A derived tag follows its releases; what it meant before does not matter.
+        let tag = &self.facts.tag;
+        let follows =
+            self.acts(|a| matches!(a, Action::Derive { tag: derived, .. } if derived == tag));
+        if follows {
+            self.actions
+                .retain(|planned| !matches!(planned.action, Action::RestoreDeleted { .. }));
+        }
     }
 
     /// Where the image of a deleted tag may be, the nearest place first.

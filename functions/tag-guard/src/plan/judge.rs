@@ -23,6 +23,8 @@ pub(super) struct Judged<'p> {
     pub(super) speaks: bool,
     /// Whether what is wrong is that the tag moved or went.
     pub(super) lost: bool,
+    /// Whether an exemption lets pass that it did.
+    pub(super) pardoned: bool,
     tag: Tag,
 }
 
@@ -63,6 +65,7 @@ pub(super) fn judge<'p>(rule: &'p TagRule, mode: Mode, facts: &Facts) -> Judged<
         recheck_at: None,
         speaks: false,
         lost: false,
+        pardoned: false,
         tag: facts.tag.clone(),
     };
     let tag = &facts.tag;
@@ -94,7 +97,11 @@ pub(super) fn judge<'p>(rule: &'p TagRule, mode: Mode, facts: &Facts) -> Judged<
         return judged;
     }
     let mut why = found.wrong.join("; ");
-    let mut message = rule.message.clone().unwrap_or_else(|| why.clone());
+    let mut message = match &rule.message {
+        // Added to what is wrong, never in its place.
+        Some(own) => format!("{why}. {own}"),
+        None => why.clone(),
+    };
     let exemption = rule.exemption(&facts.repository, tag, facts.event.now);
     if let Some((exemption, state)) = exemption {
         let text = exempt(exemption, state);
@@ -104,6 +111,7 @@ pub(super) fn judge<'p>(rule: &'p TagRule, mode: Mode, facts: &Facts) -> Judged<
                 let notice = Violation::new(rule.name.clone(), judged.outcome.why.clone());
                 judged.notice = Some(notice.weighed(Severity::Low, Mode::Observe));
             }
+            judged.pardoned = judged.lost;
             judged.lost = false;
             return judged;
         }

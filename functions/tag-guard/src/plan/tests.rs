@@ -251,3 +251,56 @@ tag_rules:
     );
     assert_eq!(ended.actions[0].action.name(), "quarantine");
 }
+
+#[test]
+fn no_tag_goes_with_a_deleted_image_that_no_rule_deletes_yet() {
+    let policy = Policy::parse(
+        r#"
+version: 1
+mode: enforce
+ignore_tags: ["keep-*"]
+tag_rules:
+  - name: pull-requests
+    repositories: ["prod/**"]
+    deny: ["pr-*"]
+    delete_after: 1d
+    on_violation: [delete]
+  - name: candidates
+    repositories: ["prod/**"]
+    deny: ["rc-*"]
+    delete_after: 30d
+    on_violation: [untag, delete]
+"#,
+        "policy.yaml",
+    )
+    .unwrap();
+    let decide = |tag: &str, other: &[&str], pushed: &str| {
+        let mut facts = facts("prod/app", tag, other);
+        facts.image.as_mut().unwrap().pushed_at = Some(pushed.parse().unwrap());
+        let plan = plan(&facts, &policy);
+        let names: Vec<_> = plan
+            .actions
+            .iter()
+            .map(|planned| match &planned.action {
+                Action::Blocked { wanted, .. } => format!("{wanted} blocked"),
+                action => action.name().to_owned(),
+            })
+            .collect();
+        (names.join(" "), plan.recheck_at.map(|at| at.to_string()))
+    };
+    let (old, older) = ("2026-11-20T00:00:00Z", "2026-10-01T00:00:00Z");
+    assert_eq!(decide("pr-1", &[], old), ("delete".to_owned(), None));
+    // The candidate is promised 30 days.
+    let at = Some("2026-12-20T00:00:00Z".to_owned());
+    assert_eq!(decide("pr-1", &["rc-1"], old), (String::new(), at));
+    assert_eq!(
+        decide("pr-1", &["rc-1"], older),
+        ("delete".to_owned(), None)
+    );
+    // What no rule looks at is in order.
+    let blocked = ("delete blocked".to_owned(), None);
+    assert_eq!(decide("pr-1", &["keep-1"], old), blocked);
+    // A deletion that cannot be done does not keep the tag from going.
+    let (actions, _) = decide("rc-1", &["1.0.0"], older);
+    assert_eq!(actions, "untag delete blocked");
+}

@@ -17,10 +17,14 @@ pub(super) fn sentence(plan: &Plan, reports: &[ActionReport], note: Option<&str>
             violation.rule,
             violation.message.trim_end_matches('.')
         )),
-        _ => sentences.push(format!(
-            "{repository}:{tag} violates {}",
-            plan.violated_rules()
-        )),
+        violations => {
+            let each = violations.iter().map(|violation| {
+                let message = violation.message.trim_end_matches('.');
+                format!("{}: {message}", violation.rule)
+            });
+            let all = each.collect::<Vec<_>>().join("; ");
+            sentences.push(format!("{repository}:{tag} violates {all}"));
+        }
     }
     for notice in &plan.notices {
         sentences.push(format!(

@@ -73,7 +73,7 @@ fn gone(rule: &TagRule, facts: &Facts, found: &mut Found) {
     let tag = &facts.tag;
     if rule.protected.contains(tag) {
         let had = facts.previous.as_ref();
-        let had = had.map(|digest| format!(", which was on {}", short(digest)));
+        let had = had.map(|digest| format!(", which was on {},", short(digest)));
         found
             .wrong
             .push(format!("{tag}{} was deleted", had.unwrap_or_default()));
