@@ -278,13 +278,33 @@ impl Told {
     }
 }
 
+/// Why there is no plan for an event that names no tag to decide about.
+fn without_facts(event: &Incoming) -> Option<&'static str> {
+    match &event.detail {
+        Detail::ApiCall(_) => Some(
+            "of a PutImage call it remembers who pushed, and tells it where the image was told about \
+             already; other calls are nothing to it",
+        ),
+        Detail::Review(_) => Some(
+            "it decides about the tag again, from what the registry says then: give --repository, --tag \
+             and --registry to see how",
+        ),
+        Detail::ReferrerAction(_) => Some(
+            "it decides again about the image that this refers to, where a rule waits for a referrer: \
+             only the registry knows which one",
+        ),
+        _ if event.is_push() || event.is_delete() => None,
+        _ => Some("it only handles pushes, deletions, referrers, reviews and PutImage calls"),
+    }
+}
+
 fn tag_guard(
     policy: &Policy,
     event: Option<&Incoming>,
     facts: Option<&tagging::Facts>,
 ) -> Answer<tagging::Plan> {
-    if event.is_some_and(|event| !event.is_push() && !event.is_delete()) {
-        return Answer::nothing("it only handles pushes and deletions of images");
+    if let Some(why) = event.and_then(without_facts) {
+        return Answer::nothing(why);
     }
     let Some(facts) = facts else {
         return Answer::nothing("the event names no tag, so there is none to check");

@@ -284,9 +284,8 @@ fn a_rules_own_mode_wins() {
 
 #[test]
 fn the_quarantine_is_outside_whatever_the_scope_says() {
-    let policy = parse(
-        "version: 1\nrepositories: [\"**\", \"bad/**\"]\nquarantine: {repository: \"bad/{basename}\"}\n",
-    );
+    let policy =
+        parse("version: 1\nrepositories: [\"**\"]\nquarantine: {repository: \"bad/{basename}\"}\n");
     assert!(policy.is_quarantine(&repository("bad/app")));
     assert!(!policy.in_scope(&repository("bad/app")));
     assert!(policy.in_scope(&repository("bad/team/app")));
@@ -365,6 +364,18 @@ fn rules_about_the_quarantine_are_refused() {
         )
         .contains("every repository of the rule is a quarantine")
     );
+    // And these some of them, or some of the scope.
+    for text in [
+        "version: 1\nquarantine: {repository: \"prod/{basename}\"}\ntag_rules:\n\
+         - {name: a, repositories: [\"prod/**\"], allow: [semver], on_violation: [quarantine]}\n",
+        "version: 1\nrepositories: [\"prod/*\"]\nquarantine: {repository: \"prod/{basename}\"}\n",
+    ] {
+        let errors = errors(text);
+        assert!(
+            errors.contains("lies within the watched repositories"),
+            "{errors}"
+        );
+    }
 }
 
 fn routed(policy: &Policy, facts: RouteFacts<'_>) -> String {

@@ -210,6 +210,21 @@ fn every_variable_and_function_is_documented() {
 }
 
 #[test]
+fn every_documented_policy_is_one() {
+    let page = page();
+    let examples: Vec<&str> = page
+        .split("```yaml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(!examples.is_empty());
+    for example in examples.iter().filter(|text| text.starts_with("version:")) {
+        crate::policy::Policy::parse(example, "CONDITIONS.md")
+            .unwrap_or_else(|errors| panic!("{errors}"));
+    }
+}
+
+#[test]
 fn every_documented_condition_compiles_and_has_an_answer() {
     let page = page();
     let examples: Vec<&str> = page

@@ -95,6 +95,7 @@ pub(in super::super) fn policy(d: &mut Decoder<'_>, root: &Node) -> Option<Polic
         index: RuleIndex::default(),
     };
     check_quarantine(d, &fields, &policy);
+    check_watched_quarantine(d, &fields, &policy);
     if d.errors.is_empty() {
         check_rules(d, &fields, &policy);
     }
@@ -208,6 +209,43 @@ fn check_quarantine(d: &mut Decoder<'_>, fields: &Fields<'_>, policy: &Policy) {
             Some("repositories outside the quarantine".to_owned()),
         );
     }
+}
+
+/// Refuses a quarantine among the repositories that are watched by name: with `prod/**` watched and
+/// `prod/{basename}` as quarantine, every `prod/<name>` would count as one and nobody would look after
+/// it.
+fn check_watched_quarantine(d: &mut Decoder<'_>, fields: &Fields<'_>, policy: &Policy) {
+    let template = &policy.quarantine.repository;
+    let (own, _) = template.as_str().split_once('{').unwrap_or_default();
+    let Some(at) = fields.get("quarantine").filter(|_| !own.is_empty()) else {
+        return;
+    };
+    let words = words_of(policy);
+    let rules = policy.tag_rules.iter().map(|rule| &rule.repositories);
+    let copies = policy.replication.iter().map(|rule| &rule.repositories);
+    let sets = std::iter::once(&policy.scope).chain(rules).chain(copies);
+    // What a glob names before its first wildcard has to end before the quarantine's own part does.
+    let names_it = |glob: &str| {
+        let (named, _) = glob.split_at(glob.find(['*', '?', '[', '{']).unwrap_or(glob.len()));
+        named.starts_with(own)
+    };
+    let swallowed = sets
+        .filter(|set| set.include.iter().any(|glob| names_it(glob.as_str())))
+        .flat_map(|set| samples(set, &words).filter(|name| name.as_str().starts_with(own)))
+        .find(|name| policy.is_quarantine(name));
+    let Some(name) = swallowed else { return };
+    d.fail(
+        PolicyErrorKind::Contradiction,
+        at.node.location,
+        &at.path,
+        format!(
+            "`{template}` lies within the watched repositories: {name}, for one, would count as a \
+             quarantine, and nobody would look after it"
+        ),
+        Some(format!(
+            "a part of the name that no watched repository has, such as `{own}quarantine/{{repository}}`"
+        )),
+    );
 }
 
 /// Refuses rules that are well written and cannot work.
