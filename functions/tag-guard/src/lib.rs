@@ -146,8 +146,10 @@ impl TagGuard {
             if subject.kind == EventKind::Deleted
                 && !needs.protects
                 && matches!(history.own, Recalled::Nothing)
-                && history.previous.known().is_some()
-                && history.previous.known() == subject.digest.as_ref()
+                && history
+                    .previous
+                    .known()
+                    .is_some_and(|known| subject.digest.as_ref() == Some(known))
             {
                 // The tag went; what it means by now is a new beginning, even where the event of
                 // its deletion comes after the next push.
@@ -223,10 +225,7 @@ impl TagGuard {
         let (Some(remember), Some(digest)) = (plan.remember, facts.digest()) else {
             return Recorded::Done;
         };
-        let known = match &history.previous {
-            Recalled::Known(known) => Some(known),
-            Recalled::Nothing | Recalled::Unknown(_) => None,
-        };
+        let known = history.previous.known();
         if known.is_some() && subject.kind == EventKind::Pushed {
             // The tag is here by right: whoever deletes it from now on is somebody else.
             memory.leave(subject, digest).await;

@@ -207,13 +207,6 @@ impl Plan {
     pub(crate) fn told(&self) -> impl Iterator<Item = &Violation> {
         self.violations.iter().chain(&self.notices)
     }
-
-    /// The names of the violated rules, as events carry them.
-    #[must_use]
-    pub fn violated_rules(&self) -> String {
-        let names: Vec<&str> = self.violations.iter().map(|v| v.rule.as_str()).collect();
-        names.join(", ")
-    }
 }
 
 /// Decides about one tag.

@@ -9,23 +9,16 @@ use super::{Applied, Run, Trouble};
 
 impl Run<'_> {
     pub(super) async fn image_of(&self, tag: &Tag) -> Result<Option<ImageDetail>, Trouble> {
-        let reference = Reference::Tag(tag.clone());
-        let repository = &self.plan.repository;
-        Ok(self
-            .guard
-            .ecr
-            .describe_image(repository, &reference)
-            .await?)
+        self.described(&Reference::Tag(tag.clone())).await
     }
 
     pub(super) async fn image(&self, digest: &Digest) -> Result<Option<ImageDetail>, Trouble> {
-        let reference = Reference::Digest(digest.clone());
+        self.described(&Reference::Digest(digest.clone())).await
+    }
+
+    async fn described(&self, reference: &Reference) -> Result<Option<ImageDetail>, Trouble> {
         let repository = &self.plan.repository;
-        Ok(self
-            .guard
-            .ecr
-            .describe_image(repository, &reference)
-            .await?)
+        Ok(self.guard.ecr.describe_image(repository, reference).await?)
     }
 
     pub(super) async fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, Trouble> {

@@ -84,7 +84,7 @@ fn another_tag_is_quarantined_and_told() {
     let plan = plan(&facts("prod/app", "feature-x", &[]), &policy());
     assert_eq!(plan.mode, Mode::Enforce);
     assert_eq!(plan.severity, Severity::High);
-    assert_eq!(plan.violated_rules(), "releases-only");
+    assert_eq!(plan.rules_of_event(), "releases-only");
     let to = "quarantine/prod/app".parse().unwrap();
     let tags = vec![
         "feature-x-abababababab".parse().unwrap(),
@@ -118,7 +118,7 @@ fn another_tag_is_quarantined_and_told() {
 fn all_violations_are_one_decision() {
     // `latest` breaks two rules; quarantine takes the tag away, so untag is part of it.
     let plan = plan(&facts("prod/app", "latest", &[]), &policy());
-    assert_eq!(plan.violated_rules(), "releases-only, no-latest");
+    assert_eq!(plan.rules_of_event(), "releases-only, no-latest");
     let names: Vec<_> = plan
         .actions
         .iter()
@@ -201,7 +201,7 @@ fn a_tag_that_is_gone_is_skipped() {
 fn a_guard_tag_is_exempt_only_on_its_own_image() {
     assert!(check("prod/app", "untagged-abababababab", &[]).starts_with("skipped:"));
     let forged = plan(&facts("prod/app", "untagged-cdcdcdcdcdcd", &[]), &policy());
-    assert_eq!(forged.violated_rules(), "releases-only");
+    assert_eq!(forged.rules_of_event(), "releases-only");
 }
 
 #[test]

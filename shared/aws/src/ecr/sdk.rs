@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{
-    ImageFailureCode, ImageScanningConfiguration, ImageTagMutability, LayerAvailability,
-    ListImagesFilter, Tag as ResourceTag, TagStatus, TargetStorageClass,
+    ImageFailureCode, ImageIdentifier, ImageScanningConfiguration, ImageTagMutability,
+    LayerAvailability, ListImagesFilter, Tag as ResourceTag, TagStatus, TargetStorageClass,
 };
 use steward_core::{AccountId, Digest, Reference, RepositoryName, Tag};
 
@@ -70,6 +70,48 @@ impl SdkEcr {
             .describe_image(repository, &Reference::Tag(tag.clone()))
             .await?
             .map(|x| x.digest))
+    }
+
+    /// Deletes what a tag or digest names, and gives back what ECR says it deleted; nothing where
+    /// it was not there.
+    async fn batch_delete(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<Vec<ImageIdentifier>>, EcrError> {
+        const OPERATION: &str = "BatchDeleteImage";
+        let answer = self
+            .client
+            .batch_delete_image()
+            .set_registry_id(self.registry())
+            .repository_name(repository.as_str())
+            .image_ids(identifier(reference))
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = call(OPERATION, error);
+                if error.is_code("RepositoryNotFoundException") {
+                    return Ok(None);
+                }
+                return Err(error.into());
+            }
+        };
+        // The call answers 200 even when it did nothing.
+        match answer.failures.unwrap_or_default().into_iter().next() {
+            Some(failure) if failure.failure_code == Some(ImageFailureCode::ImageNotFound) => {
+                Ok(None)
+            }
+            Some(failure) => Err(refused(
+                OPERATION,
+                repository,
+                reference,
+                failure.failure_code.as_ref(),
+                failure.failure_reason,
+            )),
+            None => Ok(Some(answer.image_ids.unwrap_or_default())),
+        }
     }
 }
 
@@ -210,47 +252,18 @@ impl Ecr for SdkEcr {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<RemoveTag, EcrError> {
-        const OPERATION: &str = "BatchDeleteImage";
-        let reference = Reference::Tag(tag.clone());
-        let answer = self
-            .client
-            .batch_delete_image()
-            .set_registry_id(self.registry())
-            .repository_name(repository.as_str())
-            .image_ids(identifier(&reference))
-            .send()
-            .await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = call(OPERATION, error);
-                if error.is_code("RepositoryNotFoundException") {
-                    return Ok(RemoveTag::NotThere);
-                }
-                return Err(error.into());
-            }
-        };
-        // The call answers 200 even when it did nothing.
-        match answer.failures.unwrap_or_default().into_iter().next() {
-            Some(failure) if failure.failure_code == Some(ImageFailureCode::ImageNotFound) => {
-                Ok(RemoveTag::NotThere)
-            }
-            Some(failure) => Err(refused(
-                OPERATION,
-                repository,
-                &reference,
-                failure.failure_code.as_ref(),
-                failure.failure_reason,
-            )),
-            None => Ok(RemoveTag::Removed {
-                digest: answer
-                    .image_ids
-                    .unwrap_or_default()
+        let deleted = self
+            .batch_delete(repository, &Reference::Tag(tag.clone()))
+            .await?;
+        Ok(match deleted {
+            None => RemoveTag::NotThere,
+            Some(ids) => RemoveTag::Removed {
+                digest: ids
                     .into_iter()
                     .find_map(|x| x.image_digest)
                     .and_then(|x| x.parse().ok()),
-            }),
-        }
+            },
+        })
     }
 
     async fn tags(&self, repository: &RepositoryName) -> Result<BTreeMap<Tag, Digest>, EcrError> {
@@ -335,40 +348,13 @@ impl Ecr for SdkEcr {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<DeleteImage, EcrError> {
-        const OPERATION: &str = "BatchDeleteImage";
-        let reference = Reference::Digest(digest.clone());
-        let answer = self
-            .client
-            .batch_delete_image()
-            .set_registry_id(self.registry())
-            .repository_name(repository.as_str())
-            .image_ids(identifier(&reference))
-            .send()
-            .await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = call(OPERATION, error);
-                if error.is_code("RepositoryNotFoundException") {
-                    return Ok(DeleteImage::NotThere);
-                }
-                return Err(error.into());
-            }
-        };
-        // The call answers 200 even when it did nothing.
-        match answer.failures.unwrap_or_default().into_iter().next() {
-            Some(failure) if failure.failure_code == Some(ImageFailureCode::ImageNotFound) => {
-                Ok(DeleteImage::NotThere)
-            }
-            Some(failure) => Err(refused(
-                OPERATION,
-                repository,
-                &reference,
-                failure.failure_code.as_ref(),
-                failure.failure_reason,
-            )),
-            None => Ok(DeleteImage::Done),
-        }
+        let deleted = self
+            .batch_delete(repository, &Reference::Digest(digest.clone()))
+            .await?;
+        Ok(match deleted {
+            None => DeleteImage::NotThere,
+            Some(_) => DeleteImage::Done,
+        })
     }
 
     async fn repository(
