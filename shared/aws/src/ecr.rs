@@ -84,6 +84,13 @@ pub trait Ecr: Send + Sync {
     /// More than [`MAX_TAGS`] are an error: whoever decides by all tags must see them all.
     async fn tags(&self, repository: &RepositoryName) -> Result<BTreeMap<Tag, Digest>, EcrError>;
 
+    /// Every tag of a repository and when its image was pushed last; none where there is no
+    /// repository. More than [`MAX_TAGS`] are an error. One call per thousand images, tagged or not.
+    async fn tag_times(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<BTreeMap<Tag, Option<SystemTime>>, EcrError>;
+
     /// Moves an image to the archive storage class; from then on it cannot be pulled, and is not
     /// found by the other calls, until somebody restores it or pushes it again.
     async fn archive(
@@ -108,7 +115,7 @@ pub trait Ecr: Send + Sync {
     /// The resource tags of a repository, by its ARN.
     async fn resource_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, EcrError>;
 
-    /// Creates a repository; that it exists already is a success.
+    /// Creates a repository; that it exists already is a success, and leaves its settings alone.
     async fn create_repository(
         &self,
         repository: &RepositoryName,
@@ -245,8 +252,16 @@ pub struct RepositoryInfo {
 pub struct NewRepository {
     /// Tags may not move.
     pub immutable: bool,
+    /// Filters of tags that may move all the same (`*` is the only wildcard); for immutable ones.
+    pub mutability_exclusions: Vec<String>,
     /// Scan each image when it is pushed.
     pub scan_on_push: bool,
+    /// The KMS key to encrypt with; ECR's own when absent.
+    pub kms_key: Option<String>,
+    /// The lifecycle policy, as JSON.
+    pub lifecycle_policy: Option<String>,
+    /// The repository policy, as JSON.
+    pub repository_policy: Option<String>,
     /// Resource tags.
     pub tags: BTreeMap<String, String>,
 }

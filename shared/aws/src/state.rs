@@ -1,7 +1,7 @@
 //! The state table: what ECR cannot tell, kept in DynamoDB until it expires.
 //!
 //! One item per key: `pk` (string), `status` (`INPROGRESS` or `COMPLETED`), `owner` (who claimed it),
-//! `claimed_until` (milliseconds), `data` (JSON text) and `expires_at` (seconds, the TTL attribute).
+//! `claimed_until` (milliseconds), `data` (JSON text), `count` (a number) and `expires_at` (seconds, the TTL attribute).
 //! DynamoDB removes expired items some time later, so every read looks at `expires_at` itself.
 
 mod dynamodb;
@@ -40,6 +40,10 @@ pub trait StateStore: Send + Sync {
         data: &Value,
         keep: Duration,
     ) -> Result<Option<Value>, StateError>;
+
+    /// Adds one to the number under `key` and returns the sum; begins anew `keep` after the first.
+    /// Two callers never get the same number.
+    async fn count(&self, key: &str, keep: Duration) -> Result<u64, StateError>;
 
     /// Removes `key`, whatever is there.
     async fn delete(&self, key: &str) -> Result<(), StateError>;

@@ -44,7 +44,9 @@ pub use mark::Mark;
 pub use needs::Needs;
 pub use notification::{Channel, Notifications, Route, RouteFacts, RouteMatch};
 pub use quarantine::QuarantineSettings;
-pub use replication::{CreateSettings, ReplicationRule, ReplicationTarget};
+pub use replication::{
+    CreateSettings, Deletes, ImmutableExcept, Propagation, ReplicationRule, ReplicationTarget,
+};
 pub use repository_set::{RepositoryGlob, RepositoryGlobError, RepositorySet};
 pub use secret::{SecretRef, SecretRefError};
 pub use tag_pattern::{

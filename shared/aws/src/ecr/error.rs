@@ -41,6 +41,20 @@ pub enum EcrError {
         /// How many are read.
         limit: usize,
     },
+    /// A repository was created, and one of its policies was not taken.
+    #[error(
+        "repository {repository} was created, but its {what} was not put: put it by hand, or delete \
+         the empty repository"
+    )]
+    HalfCreated {
+        /// The repository.
+        repository: RepositoryName,
+        /// Such as `lifecycle policy`.
+        what: &'static str,
+        /// Why not.
+        #[source]
+        source: ServiceError,
+    },
     /// ECR's answer lacks something that it always has, or has it in an impossible form.
     #[error("ecr answered {operation} with {what}")]
     Unreadable {
@@ -62,7 +76,10 @@ impl EcrError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::RepositoryNotFound { .. } | Self::TooManyTags { .. } => false,
+            // A repository that exists is not created again, so nothing would put what is missing.
+            Self::RepositoryNotFound { .. }
+            | Self::TooManyTags { .. }
+            | Self::HalfCreated { .. } => false,
             // Right after a push the parts may not be visible everywhere yet.
             Self::Incomplete { .. } | Self::Unreadable { .. } => true,
             Self::ImageRefused { code, .. } => TRANSIENT_IMAGE_FAILURES.contains(&code.as_str()),
@@ -78,6 +95,7 @@ impl EcrError {
             Self::Incomplete { .. } => "ecr_image_incomplete",
             Self::ImageRefused { .. } => "ecr_image_refused",
             Self::TooManyTags { .. } => "ecr_too_many_tags",
+            Self::HalfCreated { .. } => "ecr_repository_half_created",
             Self::Unreadable { .. } => "aws_unreadable_answer",
             Self::Call(error) => error.error_type(),
         }

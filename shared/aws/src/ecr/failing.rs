@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use steward_core::{Digest, Reference, RepositoryName, Tag};
@@ -20,6 +21,7 @@ pub enum EcrOperation {
     PutTag,
     RemoveTag,
     Tags,
+    TagTimes,
     Archive,
     DeleteImage,
     Repository,
@@ -100,6 +102,14 @@ impl Ecr for FailingEcr {
     async fn tags(&self, repository: &RepositoryName) -> Result<BTreeMap<Tag, Digest>, EcrError> {
         self.ask(EcrOperation::Tags, Some(repository))?;
         self.inner.tags(repository).await
+    }
+
+    async fn tag_times(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<BTreeMap<Tag, Option<SystemTime>>, EcrError> {
+        self.ask(EcrOperation::TagTimes, Some(repository))?;
+        self.inner.tag_times(repository).await
     }
 
     async fn archive(

@@ -33,6 +33,7 @@ struct Repository {
     images: BTreeMap<Digest, Image>,
     tags: BTreeMap<Tag, Digest>,
     layers: BTreeSet<Digest>,
+    created_with: Option<NewRepository>,
 }
 
 #[derive(Debug)]
@@ -115,6 +116,12 @@ impl FakeEcr {
         let repository = repositories.entry(repository.clone()).or_default();
         repository.mutability = mutability;
         repository.exclusions = exclusions.iter().map(|&x| x.to_owned()).collect();
+    }
+
+    /// The settings with which a repository was created by a call.
+    #[must_use]
+    pub fn created_with(&self, repository: &RepositoryName) -> Option<NewRepository> {
+        self.lock().get(repository)?.created_with.clone()
     }
 
     /// Makes a layer available.
@@ -344,6 +351,22 @@ impl Ecr for FakeEcr {
             .collect())
     }
 
+    async fn tag_times(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<BTreeMap<Tag, Option<SystemTime>>, EcrError> {
+        let repositories = self.lock();
+        let Some(found) = repositories.get(repository) else {
+            return Ok(BTreeMap::new());
+        };
+        let live = |digest: &Digest| found.images.get(digest).filter(|image| !image.archived);
+        Ok(found
+            .tags
+            .iter()
+            .filter_map(|(tag, digest)| Some((tag.clone(), Some(live(digest)?.pushed_at))))
+            .collect())
+    }
+
     async fn archive(
         &self,
         repository: &RepositoryName,
@@ -420,12 +443,17 @@ impl Ecr for FakeEcr {
         repositories.insert(
             repository.clone(),
             Repository {
-                mutability: if settings.immutable {
-                    TagMutability::Immutable
-                } else {
-                    TagMutability::Mutable
+                mutability: match (
+                    settings.immutable,
+                    settings.mutability_exclusions.as_slice(),
+                ) {
+                    (false, _) => TagMutability::Mutable,
+                    (true, []) => TagMutability::Immutable,
+                    (true, _) => TagMutability::ImmutableWithExclusion,
                 },
+                exclusions: settings.mutability_exclusions.clone(),
                 resource_tags: settings.tags.clone(),
+                created_with: Some(settings.clone()),
                 ..Repository::default()
             },
         );

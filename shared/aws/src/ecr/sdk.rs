@@ -1,6 +1,7 @@
 //! The adapter over the AWS SDK.
 
 mod answer;
+mod create;
 mod listing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,8 +10,8 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{
-    ImageFailureCode, ImageIdentifier, ImageScanningConfiguration, ImageTagMutability,
-    LayerAvailability, ListImagesFilter, Tag as ResourceTag, TagStatus, TargetStorageClass,
+    ImageFailureCode, ImageIdentifier, ImageTagMutability, LayerAvailability, ListImagesFilter,
+    TagStatus, TargetStorageClass,
 };
 use steward_core::{AccountId, Digest, Reference, RepositoryName, Tag};
 
@@ -20,7 +21,7 @@ use super::{
 };
 
 use answer::{
-    call, decode_token, digest_of, identifier, image_detail, invalid, lacks, refused, write_error,
+    call, decode_token, digest_of, identifier, image_detail, lacks, refused, write_error,
 };
 
 pub use listing::{ListedRepository, Page};
@@ -313,6 +314,30 @@ impl Ecr for SdkEcr {
         }
     }
 
+    async fn tag_times(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<BTreeMap<Tag, Option<SystemTime>>, EcrError> {
+        let mut times = BTreeMap::new();
+        let mut next = None;
+        loop {
+            let page = self.images(repository, next).await?;
+            for image in page.entries {
+                times.extend(image.tags.into_iter().map(|tag| (tag, image.pushed_at)));
+            }
+            if times.len() > MAX_TAGS {
+                return Err(EcrError::TooManyTags {
+                    repository: repository.clone(),
+                    limit: MAX_TAGS,
+                });
+            }
+            next = page.next.filter(|token| !token.is_empty());
+            if next.is_none() {
+                return Ok(times);
+            }
+        }
+    }
+
     async fn archive(
         &self,
         repository: &RepositoryName,
@@ -427,52 +452,7 @@ impl Ecr for SdkEcr {
         repository: &RepositoryName,
         settings: &NewRepository,
     ) -> Result<CreateRepository, EcrError> {
-        const OPERATION: &str = "CreateRepository";
-        let tags = settings
-            .tags
-            .iter()
-            .map(|(key, value)| {
-                ResourceTag::builder()
-                    .key(key)
-                    .value(value)
-                    .build()
-                    .map_err(|x| invalid(OPERATION, &x))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let answer = self
-            .client
-            .create_repository()
-            .set_registry_id(self.registry())
-            .repository_name(repository.as_str())
-            .image_tag_mutability(if settings.immutable {
-                ImageTagMutability::Immutable
-            } else {
-                ImageTagMutability::Mutable
-            })
-            .image_scanning_configuration(
-                ImageScanningConfiguration::builder()
-                    .scan_on_push(settings.scan_on_push)
-                    .build(),
-            )
-            .set_tags((!tags.is_empty()).then_some(tags))
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => Ok(CreateRepository::Created {
-                arn: answer
-                    .repository
-                    .and_then(|x| x.repository_arn)
-                    .ok_or_else(|| lacks(OPERATION, "the repository's ARN"))?,
-            }),
-            Err(error) => {
-                let error = call(OPERATION, error);
-                if error.is_code("RepositoryAlreadyExistsException") {
-                    Ok(CreateRepository::AlreadyThere)
-                } else {
-                    Err(error.into())
-                }
-            }
-        }
+        self.create(repository, settings).await
     }
 
     async fn authorization_token(&self) -> Result<EcrToken, EcrError> {

@@ -114,6 +114,29 @@ impl StateStore for DynamoState {
         }
     }
 
+    async fn count(&self, key: &str, keep: Duration) -> Result<u64, StateError> {
+        let expires = (self.now() + keep).as_secs();
+        let input = json!({
+            "TableName": self.table,
+            "Key": {"pk": text(key)},
+            "UpdateExpression": "ADD #count :one SET expires_at = if_not_exists(expires_at, :expires)",
+            "ExpressionAttributeNames": {"#count": "count"},
+            "ExpressionAttributeValues": {
+                ":one": number(1),
+                ":expires": number(u128::from(expires)),
+            },
+            "ReturnValues": "UPDATED_NEW",
+        });
+        let answer = self.api.json("UpdateItem", &input).await.map_err(call)?;
+        answer
+            .get("Attributes")
+            .and_then(|x| x.get("count")?.get("N")?.as_str()?.parse().ok())
+            .ok_or_else(|| StateError::Unreadable {
+                key: key.to_owned(),
+                what: "no number under `count`".to_owned(),
+            })
+    }
+
     async fn delete(&self, key: &str) -> Result<(), StateError> {
         let input = json!({"TableName": self.table, "Key": {"pk": text(key)}});
         self.api.json("DeleteItem", &input).await.map_err(call)?;

@@ -124,6 +124,27 @@ impl StateStore for FakeState {
         Ok(None)
     }
 
+    async fn count(&self, key: &str, keep: Duration) -> Result<u64, StateError> {
+        let now = self.now();
+        let mut items = self.items("UpdateItem")?;
+        let known = items.get(key).filter(|item| item.expires > now);
+        let (count, expires) = match known {
+            Some(Item {
+                content: Content::Completed(count),
+                expires,
+            }) => (count.as_u64().unwrap_or_default(), *expires),
+            _ => (0, now + keep),
+        };
+        items.insert(
+            key.to_owned(),
+            Item {
+                content: Content::Completed((count + 1).into()),
+                expires,
+            },
+        );
+        Ok(count + 1)
+    }
+
     async fn delete(&self, key: &str) -> Result<(), StateError> {
         self.items("DeleteItem")?.remove(key);
         Ok(())

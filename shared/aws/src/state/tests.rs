@@ -206,3 +206,22 @@ async fn the_first_writer_of_a_new_key_wins() {
     fake.advance(2 * MINUTE);
     assert_eq!(put(3).await, None);
 }
+
+#[tokio::test]
+async fn a_number_is_counted_in_one_write() {
+    let client = replay(&[(200, r#"{"Attributes":{"count":{"N":"7"}}}"#), (200, "{}")]);
+    let state = dynamo(&client);
+    assert_eq!(state.count("deletes/1", MINUTE).await.unwrap(), 7);
+    let sent: Value = serde_json::from_str(&request(&client, 0)).unwrap();
+    assert_eq!(
+        sent["ExpressionAttributeValues"],
+        json!({":one": {"N": "1"}, ":expires": {"N": "1060"}})
+    );
+    let error = state.count("deletes/1", MINUTE).await.unwrap_err();
+    assert_eq!(error.error_type(), "state_unreadable");
+    let fake = FakeState::default();
+    assert_eq!(fake.count("a", MINUTE).await.unwrap(), 1);
+    assert_eq!(fake.count("a", MINUTE).await.unwrap(), 2);
+    fake.advance(2 * MINUTE);
+    assert_eq!(fake.count("a", MINUTE).await.unwrap(), 1);
+}

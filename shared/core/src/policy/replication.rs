@@ -1,9 +1,15 @@
-use std::collections::BTreeMap;
+mod create;
+mod newest;
 
+use std::time::Duration;
+
+use crate::facts::Platform;
 use crate::mode::Mode;
 use crate::names::{NameError, RegistryHost, RepositoryName, RepositoryPath, Tag};
 
 use super::{Location, RepositorySet, RepositoryTemplate, SecretRef, TagFilter, TagTemplate};
+
+pub use create::{CreateSettings, ImmutableExcept};
 
 /// Which images are copied, and where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +20,15 @@ pub struct ReplicationRule {
     pub repositories: RepositorySet,
     /// The tags that the rule copies; `None`: every tag that `ignore_tags` does not match.
     pub tags: Option<TagFilter>,
+    /// Only so many of those tags, the newest; `None`: all. See
+    /// [`is_among_newest`](Self::is_among_newest).
+    pub newest: Option<u32>,
+    /// The platforms that an index is reduced to; empty: the index travels as it is.
+    pub platforms: Vec<Platform>,
     /// Whether signatures, SBOMs and other referrers travel with an image. Default: true.
     pub referrers: bool,
+    /// What becomes of a copy when the source's tag is deleted. Default: nothing.
+    pub deletes: Deletes,
     /// Where to; never empty.
     pub to: Vec<ReplicationTarget>,
     /// The rule's own mode; see [`effective_mode`](Self::effective_mode).
@@ -89,13 +102,41 @@ impl ReplicationTarget {
     }
 }
 
-/// How a missing ECR repository is created.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CreateSettings {
-    /// Whether its tags cannot be moved. Default: false.
-    pub immutable: bool,
-    /// Whether an image is scanned when it is pushed. Default: false.
-    pub scan_on_push: bool,
-    /// Its resource tags.
-    pub tags: BTreeMap<String, String>,
+/// What becomes of a copy when the source's tag is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deletes {
+    /// It stays.
+    #[default]
+    Ignore,
+    /// Its tag is removed, some time later.
+    Propagate(Propagation),
+}
+
+impl Deletes {
+    /// How deletions propagate, where they do.
+    #[must_use]
+    pub const fn propagation(&self) -> Option<&Propagation> {
+        match self {
+            Self::Ignore => None,
+            Self::Propagate(propagation) => Some(propagation),
+        }
+    }
+}
+
+/// How deletions propagate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Propagation {
+    /// How long after the deletion. Default: a day.
+    pub after: Duration,
+    /// The most tags that the rule removes in one hour of the clock. Default: 20.
+    pub max_per_hour: u32,
+}
+
+impl Default for Propagation {
+    fn default() -> Self {
+        Self {
+            after: Duration::from_secs(24 * 60 * 60),
+            max_per_hour: 20,
+        }
+    }
 }

@@ -168,21 +168,29 @@ impl CreateRepository for CreateInEcr {
             transient: false,
             source: Box::new(error),
         })?;
-        let settings = NewRepository {
-            immutable: self.settings.immutable,
-            scan_on_push: self.settings.scan_on_push,
-            tags: self.settings.tags.clone(),
-        };
         self.ecr
             .for_target(&target(&ecr_host, &self.access))
             .await
-            .create_repository(&name, &settings)
+            .create_repository(&name, &new_repository(&self.settings))
             .await
             .map(|_| ())
             .map_err(|error| CreateError {
                 transient: error.is_transient(),
                 source: Box::new(error),
             })
+    }
+}
+
+fn new_repository(settings: &CreateSettings) -> NewRepository {
+    let filters = settings.immutable_except.iter();
+    NewRepository {
+        immutable: settings.immutable,
+        mutability_exclusions: filters.map(|filter| filter.as_str().to_owned()).collect(),
+        scan_on_push: settings.scan_on_push,
+        kms_key: settings.kms_key.clone(),
+        lifecycle_policy: settings.lifecycle_policy.clone(),
+        repository_policy: settings.repository_policy.clone(),
+        tags: settings.tags.clone(),
     }
 }
 

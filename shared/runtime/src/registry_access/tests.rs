@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +8,7 @@ use steward_aws::ecr::{
 };
 use steward_aws::secrets::FakeSecrets;
 use steward_aws::ssm::FakeParameters;
-use steward_core::policy::CreateSettings;
+use steward_core::policy::{CreateSettings, ImmutableExcept};
 use steward_core::{Digest, RepositoryName, RepositoryPath};
 use steward_registry::{Auth, CreateRepository};
 
@@ -169,6 +170,16 @@ impl Ecr for EndingEcr {
         self.inner.tags(repository).await
     }
 
+    async fn tag_times(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<
+        std::collections::BTreeMap<steward_core::Tag, Option<SystemTime>>,
+        steward_aws::ecr::EcrError,
+    > {
+        self.inner.tag_times(repository).await
+    }
+
     async fn archive(
         &self,
         repository: &RepositoryName,
@@ -237,7 +248,12 @@ async fn a_missing_repository_is_created_in_the_targets_account() {
         access(),
         CreateSettings {
             immutable: true,
-            ..CreateSettings::default()
+            immutable_except: vec![ImmutableExcept::new("latest").unwrap()],
+            scan_on_push: true,
+            kms_key: Some("alias/images".to_owned()),
+            lifecycle_policy: Some("{}".to_owned()),
+            repository_policy: Some("[]".to_owned()),
+            tags: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
         },
     );
     let path: RepositoryPath = "dr/prod/app".parse().unwrap();
@@ -245,7 +261,19 @@ async fn a_missing_repository_is_created_in_the_targets_account() {
     create.create(&dr(), &path).await.unwrap();
     let name: RepositoryName = "dr/prod/app".parse().unwrap();
     let info = registry.repository(&name).await.unwrap().unwrap();
-    assert_eq!(info.mutability.as_str(), "IMMUTABLE");
+    assert_eq!(info.mutability.as_str(), "IMMUTABLE_WITH_EXCLUSION");
+    assert_eq!(
+        registry.created_with(&name),
+        Some(NewRepository {
+            immutable: true,
+            mutability_exclusions: vec!["latest".to_owned()],
+            scan_on_push: true,
+            kms_key: Some("alias/images".to_owned()),
+            lifecycle_policy: Some("{}".to_owned()),
+            repository_policy: Some("[]".to_owned()),
+            tags: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
+        })
+    );
     let error = create.create(&host("ghcr.io"), &path).await.unwrap_err();
     assert!(!error.transient);
 }

@@ -321,6 +321,7 @@ async fn a_repository_that_exists_is_not_created_twice() {
         immutable: true,
         scan_on_push: true,
         tags: BTreeMap::from([("owner".to_owned(), "payments".to_owned())]),
+        ..NewRepository::default()
     };
     assert_eq!(
         new.create_repository(&app(), &settings).await.unwrap(),
@@ -340,6 +341,68 @@ async fn a_repository_that_exists_is_not_created_twice() {
         old.create_repository(&app(), &settings).await.unwrap(),
         CreateRepository::AlreadyThere
     );
+}
+
+#[tokio::test]
+async fn a_repository_is_created_with_every_setting() {
+    let settings = NewRepository {
+        immutable: true,
+        mutability_exclusions: vec!["latest".to_owned()],
+        kms_key: Some("alias/images".to_owned()),
+        lifecycle_policy: Some(r#"{"rules":[]}"#.to_owned()),
+        repository_policy: Some(r#"{"Statement":[]}"#.to_owned()),
+        ..NewRepository::default()
+    };
+    let created = r#"{"repository":{"repositoryArn":"arn:1"}}"#;
+    let (client, ecr_1) = ecr(&[(200, created), (200, "{}"), (200, "{}")]);
+    ecr_1.create_repository(&app(), &settings).await.unwrap();
+    let sent = |at| -> serde_json::Value { serde_json::from_str(&request(&client, at)).unwrap() };
+    assert_eq!(sent(0)["imageTagMutability"], "IMMUTABLE_WITH_EXCLUSION");
+    assert_eq!(
+        sent(0)["imageTagMutabilityExclusionFilters"],
+        serde_json::json!([{"filterType": "WILDCARD", "filter": "latest"}])
+    );
+    assert_eq!(
+        sent(0)["encryptionConfiguration"],
+        serde_json::json!({"encryptionType": "KMS", "kmsKey": "alias/images"})
+    );
+    assert_eq!(sent(1)["lifecyclePolicyText"], r#"{"rules":[]}"#);
+    assert_eq!(sent(2)["policyText"], r#"{"Statement":[]}"#);
+
+    let refused = (
+        400,
+        r#"{"__type":"InvalidParameterException","message":"no"}"#,
+    );
+    let (_, half) = ecr(&[(200, created), (200, "{}"), refused]);
+    let error = half.create_repository(&app(), &settings).await.unwrap_err();
+    assert_eq!(error.error_type(), "ecr_repository_half_created");
+    assert!(!error.is_transient());
+    assert!(
+        error
+            .to_string()
+            .contains("its repository policy was not put"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn tags_come_with_the_time_of_their_push() {
+    let page = |digest: char, tags: &str, next: &str| {
+        format!(
+            r#"{{"imageDetails":[{{"imageDigest":"sha256:{}","imageTags":[{tags}],"imagePushedAt":1000}}]{next}}}"#,
+            String::from(digest).repeat(64)
+        )
+    };
+    let (first, last) = (
+        page('a', r#""v1","v2""#, r#","nextToken":"n""#),
+        page('b', r#""v3""#, ""),
+    );
+    let (_, ecr) = ecr(&[(200, &first), (200, &last)]);
+    let times = ecr.tag_times(&app()).await.unwrap();
+    let names: Vec<&str> = times.keys().map(Tag::as_str).collect();
+    assert_eq!(names, ["v1", "v2", "v3"]);
+    let expected = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1000);
+    assert!(times.values().all(|at| *at == Some(expected)));
 }
 
 #[tokio::test]

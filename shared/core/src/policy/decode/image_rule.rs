@@ -157,7 +157,7 @@ fn twice<T: PartialEq + std::fmt::Display>(
     found
 }
 
-fn platforms(d: &mut Decoder<'_>, at: &At<'_>) -> Vec<Platform> {
+pub(super) fn platforms(d: &mut Decoder<'_>, at: &At<'_>) -> Vec<Platform> {
     const EXPECTED: &str = "`os/architecture` or `os/architecture/variant`, such as `linux/arm64`";
     let mut found = Vec::new();
     for at in d.list(at, MAX_ENTRIES, "platforms such as `linux/arm64`") {

@@ -1,19 +1,36 @@
-use std::collections::BTreeMap;
+mod conflicts;
+mod create;
 
 use crate::names::{AccountId, RegistryHost};
 
+use super::super::document::Value;
 use super::super::{
-    CreateSettings, PolicyErrorKind, ReplicationRule, ReplicationTarget, RepositoryTemplate,
-    SecretRef, TagTemplate,
+    Deletes, PolicyErrorKind, Propagation, ReplicationRule, ReplicationTarget, RepositoryTemplate,
+    SecretRef, TagFilter, TagTemplate,
 };
-use super::patterns::{repository_set, tag_filter};
+use super::image_rule::platforms;
+use super::patterns::{repository_set, tag_patterns};
 use super::policy::{mode, rule_name};
+use super::values::{Limits, duration, number};
 use super::{At, Decoder};
+
+use create::create;
 
 const MAX_RULES: usize = 200;
 const MAX_TARGETS: usize = 50;
+/// ECR's quota of images in a repository.
+const MAX_NEWEST: u32 = 100_000;
 
-const FIELDS: [&str; 6] = ["name", "repositories", "tags", "referrers", "to", "mode"];
+const FIELDS: [&str; 8] = [
+    "name",
+    "repositories",
+    "tags",
+    "platforms",
+    "referrers",
+    "deletes",
+    "to",
+    "mode",
+];
 
 const TARGET_FIELDS: [&str; 7] = [
     "registry",
@@ -32,9 +49,12 @@ pub(super) const REPOSITORY_TEMPLATE: &str =
 pub(super) fn replication(d: &mut Decoder<'_>, at: &At<'_>) -> Vec<ReplicationRule> {
     let mut names = Vec::new();
     let list = d.list_or_empty(at, MAX_RULES, "replication rules");
-    list.iter()
+    let rules: Vec<ReplicationRule> = list
+        .iter()
         .filter_map(|at| rule(d, at, &mut names))
-        .collect()
+        .collect();
+    conflicts::check(d, &at.path, &rules);
+    rules
 }
 
 fn rule(
@@ -68,8 +88,21 @@ fn rule(
             targets.push(target);
         }
     }
+    let (tags, newest) = fields
+        .get("tags")
+        .map(|at| tags(d, &at))
+        .unwrap_or_default();
     Some(ReplicationRule {
-        tags: fields.get("tags").and_then(|at| tag_filter(d, &at)),
+        tags,
+        newest,
+        platforms: fields
+            .get("platforms")
+            .map(|at| platforms(d, &at))
+            .unwrap_or_default(),
+        deletes: fields
+            .get("deletes")
+            .and_then(|at| deletes(d, &at))
+            .unwrap_or_default(),
         referrers: fields
             .get("referrers")
             .and_then(|at| d.boolean(&at))
@@ -80,6 +113,53 @@ fn rule(
         to: targets,
         location: at.node.location,
     })
+}
+
+/// `{allow: […], deny: […], newest: N}`.
+fn tags(d: &mut Decoder<'_>, at: &At<'_>) -> (Option<TagFilter>, Option<u32>) {
+    let Some(fields) = d.fields(at, &["allow", "deny", "newest"]) else {
+        return (None, None);
+    };
+    let (allow, deny) = (fields.get("allow"), fields.get("deny"));
+    let newest = fields.get("newest");
+    if allow.is_none() && deny.is_none() && newest.is_none() {
+        d.invalid(
+            at,
+            "has none of `allow`, `deny` and `newest`",
+            "at least one of them",
+        );
+    }
+    let filter = (allow.is_some() || deny.is_some()).then(|| TagFilter {
+        allow: allow.map(|at| tag_patterns(d, &at)).unwrap_or_default(),
+        deny: deny.map(|at| tag_patterns(d, &at)).unwrap_or_default(),
+    });
+    (filter, newest.and_then(|at| number(d, &at, 1, MAX_NEWEST)))
+}
+
+/// `ignore`, `propagate` or `{propagate: {after: …, max_per_hour: …}}`.
+fn deletes(d: &mut Decoder<'_>, at: &At<'_>) -> Option<Deletes> {
+    const AFTER: Limits = Limits {
+        shortest: "1s",
+        longest: "30d",
+    };
+    if !matches!(at.node.value, Value::Map(_)) {
+        let words = [
+            ("ignore", Deletes::Ignore),
+            ("propagate", Deletes::Propagate(Propagation::default())),
+        ];
+        return d.word(at, "answer to a deletion", &words);
+    }
+    let fields = d.fields(at, &["propagate"])?;
+    let at = d.required(&fields, "propagate", "`propagate: {after: 24h}`")?;
+    let fields = d.fields(&at, &["after", "max_per_hour"])?;
+    let mut propagation = Propagation::default();
+    if let Some(at) = fields.get("after") {
+        propagation.after = duration(d, &at, &AFTER)?;
+    }
+    if let Some(at) = fields.get("max_per_hour") {
+        propagation.max_per_hour = number(d, &at, 1, 10_000)?;
+    }
+    Some(Deletes::Propagate(propagation))
 }
 
 fn check_against_others(
@@ -222,52 +302,6 @@ fn registry(d: &mut Decoder<'_>, at: &At<'_>, expected: &str) -> Option<Registry
         .ok()
 }
 
-fn create(d: &mut Decoder<'_>, at: &At<'_>) -> Option<CreateSettings> {
-    let fields = d.fields(at, &["immutable", "scan_on_push", "tags"])?;
-    Some(CreateSettings {
-        immutable: fields
-            .get("immutable")
-            .and_then(|at| d.boolean(&at))
-            .unwrap_or(false),
-        scan_on_push: fields
-            .get("scan_on_push")
-            .and_then(|at| d.boolean(&at))
-            .unwrap_or(false),
-        tags: fields
-            .get("tags")
-            .map(|at| resource_tags(d, &at))
-            .unwrap_or_default(),
-    })
-}
-
-/// Resource tags within the limits of ECR: 50 tags, keys of 128 and values of 256 characters.
-fn resource_tags(d: &mut Decoder<'_>, at: &At<'_>) -> BTreeMap<String, String> {
-    const KEY: &str = "1 to 128 letters, digits, spaces or `_.:/=+-@`, not beginning with `aws:`";
-    const VALUE: &str = "a text of up to 256 letters, digits, spaces or `_.:/=+-@`";
-    let allowed = |text: &str| {
-        text.chars()
-            .all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c))
-    };
-    let mut tags = BTreeMap::new();
-    for named in d.named(at, 50, "a mapping of resource tags to their values") {
-        let key = named.key;
-        let fits = (1..=128).contains(&key.chars().count());
-        if !fits || !allowed(key) || key.to_ascii_lowercase().starts_with("aws:") {
-            let message = format!("`{}` is not the key of a resource tag", super::shorten(key));
-            let (kind, path) = (PolicyErrorKind::InvalidValue, &named.value.path);
-            d.fail(kind, named.location, path, message, Some(KEY.to_owned()));
-        }
-        let Some(value) = d.text(&named.value, VALUE) else {
-            continue;
-        };
-        if value.chars().count() > 256 || !allowed(value) {
-            d.invalid(&named.value, "is not the value of a resource tag", VALUE);
-        }
-        tags.insert(key.to_owned(), value.to_owned());
-    }
-    tags
-}
-
 /// `arn:<partition>:iam::<account>:role/<path and name>`.
 fn is_role_arn(text: &str) -> bool {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
@@ -283,3 +317,6 @@ fn is_role_arn(text: &str) -> bool {
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "_+=,.@/-".contains(c))
 }
+
+#[cfg(test)]
+mod tests;

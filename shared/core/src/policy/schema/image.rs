@@ -89,21 +89,7 @@ pub(super) fn image_rule() -> Value {
         &[
             ("labels", metadata("labels")),
             ("annotations", metadata("annotations")),
-            (
-                "platforms",
-                json!({
-                    "description": "Platforms that must all be there.",
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": 100,
-                    "uniqueItems": true,
-                    "items": {
-                        "type": "string",
-                        "pattern": "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)?$",
-                        "examples": ["linux/amd64", "linux/arm64"],
-                    },
-                }),
-            ),
+            ("platforms", platforms("Platforms that must all be there.")),
             ("max_size", size),
             (
                 "user",
@@ -175,4 +161,20 @@ pub(super) fn image_rule() -> Value {
         ],
     );
     with(rule, "minProperties", json!(1))
+}
+
+/// A list of platforms.
+pub(super) fn platforms(description: &str) -> Value {
+    json!({
+        "description": description,
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 100,
+        "uniqueItems": true,
+        "items": {
+            "type": "string",
+            "pattern": "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)?$",
+            "examples": ["linux/amd64", "linux/arm64"],
+        },
+    })
 }

@@ -1,6 +1,11 @@
 use serde_json::{Value, json};
 
+mod create;
+
+use super::image::platforms;
 use super::{list, object, reference, with};
+
+use create::create;
 
 pub(super) fn replication_rule() -> Value {
     let tags = object(
@@ -14,6 +19,16 @@ pub(super) fn replication_rule() -> Value {
             (
                 "deny",
                 list("tag_pattern", 1, "A tag may match none of these."),
+            ),
+            (
+                "newest",
+                json!({
+                    "description": "Only so many of these tags: the newest by version, or by their \
+                                    push where they have no order. Default: all.",
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 100_000,
+                }),
             ),
         ],
     );
@@ -34,6 +49,12 @@ pub(super) fn replication_rule() -> Value {
             ),
             ("tags", with(tags, "minProperties", json!(1))),
             (
+                "platforms",
+                platforms(
+                    "The platforms that an index is reduced to. Default: the index travels as it is.",
+                ),
+            ),
+            (
                 "referrers",
                 json!({
                     "description": "Whether signatures, SBOMs and other referrers travel too.",
@@ -41,6 +62,7 @@ pub(super) fn replication_rule() -> Value {
                     "default": true,
                 }),
             ),
+            ("deletes", deletes()),
             (
                 "to",
                 list(
@@ -57,28 +79,47 @@ pub(super) fn replication_rule() -> Value {
     )
 }
 
-pub(super) fn replication_target() -> Value {
-    let flag = |description: &str| json!({ "description": description, "type": "boolean", "default": false });
-    let create = object(
-        "How to create a missing ECR repository. Without it the repository must exist.",
+fn deletes() -> Value {
+    let propagate = object(
+        "How deletions propagate.",
         &[],
         &[
-            ("immutable", flag("Whether its tags cannot be moved.")),
             (
-                "scan_on_push",
-                flag("Whether an image is scanned when it is pushed."),
+                "after",
+                reference(
+                    "duration",
+                    "How long after the deletion the copy's tag is removed; up to `30d`. Default: \
+                     `24h`.",
+                ),
             ),
             (
-                "tags",
+                "max_per_hour",
                 json!({
-                    "description": "Its resource tags.",
-                    "type": "object",
-                    "maxProperties": 50,
-                    "additionalProperties": { "type": "string", "minLength": 1, "maxLength": 256 },
+                    "description": "The most tags that the rule removes in one hour of the clock.",
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 10_000,
+                    "default": 20,
                 }),
             ),
         ],
     );
+    let settings = object(
+        "Deletions propagate in this way.",
+        &["propagate"],
+        &[("propagate", propagate)],
+    );
+    json!({
+        "description": "What becomes of a copy when the source's tag is deleted.",
+        "anyOf": [
+            { "enum": ["ignore", "propagate"] },
+            settings,
+        ],
+        "default": "ignore",
+    })
+}
+
+pub(super) fn replication_target() -> Value {
     let target = object(
         "One place that images are copied to.",
         &["registry", "repository"],
@@ -130,7 +171,7 @@ pub(super) fn replication_target() -> Value {
                     "User name and password for a registry that is not ECR.",
                 ),
             ),
-            ("create", create),
+            ("create", create()),
         ],
     );
     with(

@@ -105,14 +105,15 @@ fn used(node: &Value, path: &str, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn the_full_example_is_valid_and_uses_every_field_and_action_of_tag_rules() {
+fn the_full_example_is_valid_and_uses_every_field_and_action_of_rules() {
     let policy = Policy::parse(FULL, "policy.full.example.yaml").unwrap_or_else(|e| panic!("{e}"));
     validator().validate(&to_json(FULL)).unwrap();
     let mut found = BTreeSet::new();
     used(&to_json(FULL), "", &mut found);
     let missing: Vec<_> = paths(&schema())
         .into_iter()
-        .filter(|path| path.starts_with("tag_rules") && !found.contains(path))
+        .filter(|path| path.starts_with("tag_rules") || path.starts_with("replication"))
+        .filter(|path| !found.contains(path))
         .collect();
     assert_eq!(missing, Vec::<String>::new());
     for action in ActionKind::ALL {
@@ -253,7 +254,7 @@ fn every_field_is_described() {
 }
 
 /// Policies that both the schema and the decoder refuse; `{rule}` and `{to}` are filled in.
-const BROKEN: [&str; 79] = [
+const BROKEN: [&str; 93] = [
     "version: 1\nnotifications: {channels: {a: {sns: \"arn:aws:sns:eu-west-1:111122223333:x\"}}, routes: [{match: {owner: []}, to: [a]}]}",
     "mode: enforce",
     "version: 2",
@@ -291,7 +292,21 @@ const BROKEN: [&str; 79] = [
     "version: 1\nreplication: [{name: a, repositories: [\"**\"], to: [{registry: a.example, repository: \"{repository}\", tag: x}]}]",
     "version: 1\nreplication: [{name: a, repositories: [\"**\"], to: [{registry: a.example, repository: \"{repository}\", credentials: hunter2}]}]",
     "version: 1\nreplication: [{name: a, repositories: [\"**\"], tags: {}, to: [{registry: a.example, repository: \"{repository}\"}]}]",
-    "version: 1\nreplication: [{name: a, repositories: [\"**\"], platforms: [linux/amd64], to: [{registry: a.example, repository: \"{repository}\"}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], platforms: [linux], to: [{registry: a.example, repository: \"{repository}\"}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], platforms: [], to: [{registry: a.example, repository: \"{repository}\"}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], tags: {newest: 0}, to: [{registry: a.example, repository: \"{repository}\"}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], tags: {newest: all}, to: [{registry: a.example, repository: \"{repository}\"}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], deletes: forward, to: [{registry: a.example, repository: \"{repository}\"}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], deletes: {}, to: [{registry: a.example, repository: \"{repository}\"}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], deletes: {propagate: {after: 1w}}, to: [{registry: a.example, repository: \"{repository}\"}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], deletes: {propagate: {max_per_hour: 0}}, to: [{registry: a.example, repository: \"{repository}\"}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], to: [{registry: 444455556666.dkr.ecr.eu-west-1.amazonaws.com, repository: \"{repository}\", create: {immutable: true, immutable_except: []}}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], to: [{registry: 444455556666.dkr.ecr.eu-west-1.amazonaws.com, repository: \"{repository}\", create: {immutable: true, immutable_except: [\"a b\"]}}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], to: [{registry: 444455556666.dkr.ecr.eu-west-1.amazonaws.com, repository: \"{repository}\", create: {encryption: {}}}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], to: [{registry: 444455556666.dkr.ecr.eu-west-1.amazonaws.com, repository: \"{repository}\", create: {encryption: {kms_key: \"a b\"}}}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], to: [{registry: 444455556666.dkr.ecr.eu-west-1.amazonaws.com, repository: \"{repository}\", create: {lifecycle_policy: [a]}}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], to: [{registry: 444455556666.dkr.ecr.eu-west-1.amazonaws.com, repository: \"{repository}\", create: {lifecycle_policy: {rule: []}}}]}]",
+    "version: 1\nreplication: [{name: a, repositories: [\"**\"], to: [{registry: 444455556666.dkr.ecr.eu-west-1.amazonaws.com, repository: \"{repository}\", create: {repository_policy: {}}}]}]",
     "version: 1\nreplication: [{name: a, repositories: [\"**\"], to: [{registry: 444455556666.dkr.ecr.eu-west-1.amazonaws.com, repository: \"{repository}\", assume_role: writer}]}]",
     "version: 1\nreplication: [{name: a, repositories: [\"**\"], to: [{registry: 444455556666.dkr.ecr.eu-west-1.amazonaws.com, repository: \"{repository}\", external_id: ab}]}]",
     "version: 1\nnotifications: {channels: {a: {teams: x}}}",
