@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use steward_testkit::runtime_api::{
     FunctionError, FunctionOptions, FunctionProcess, Invocation, RuntimeApi, RuntimeError,
+    first_poll,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -312,4 +313,20 @@ async fn a_dropped_function_is_killed() {
         assert!(begun.elapsed() < SOON, "process {id} still runs");
         tokio::task::yield_now().await;
     }
+}
+
+#[test]
+fn a_start_is_measured_and_its_process_ends() {
+    let start = first_poll(&function(), &options(&[])).expect("the function starts");
+    assert!(start.after > Duration::ZERO);
+    assert!(start.resident > 1 << 20, "{start:?}");
+    let impatient = FunctionOptions {
+        init_timeout: Duration::from_millis(300),
+        ..options(&[("BREAK", "exit")])
+    };
+    let broken = first_poll(&function(), &impatient);
+    assert!(
+        matches!(broken, Err(FunctionError::Exited { .. })),
+        "{broken:?}"
+    );
 }

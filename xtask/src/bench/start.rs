@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use steward_testkit::cloud::package::Zip;
 use steward_testkit::cloud::{Python, paths};
 use steward_testkit::refusing_api::RefusingApi;
-use steward_testkit::runtime_api::{FunctionOptions, FunctionProcess};
+use steward_testkit::runtime_api::{FirstPoll, FunctionOptions, first_poll};
 
 use super::quantile;
 use crate::term;
@@ -36,7 +36,7 @@ pub(super) async fn measure(
     for zip in zips {
         term::step(format!("starting {} {rounds} times", zip.function));
         let binary = paths::target().join("lambda").join(zip.function);
-        let starts = starts(zip.function, &binary, &[], &environment, rounds).await?;
+        let starts = starts(zip.function, &binary, &[], &environment, rounds)?;
         measured.push(Starts {
             zip: Some(zip.size),
             ..starts
@@ -49,16 +49,13 @@ pub(super) async fn measure(
     let interpreter = python.program("python");
     let arguments = ["-m", "awslambdaric", "tag_check.lambda_handler"];
     let rounds = rounds.min(8);
-    measured.push(
-        starts(
-            "Python 3 + boto3",
-            &interpreter,
-            &arguments,
-            &in_python,
-            rounds,
-        )
-        .await?,
-    );
+    measured.push(starts(
+        "Python 3 + boto3",
+        &interpreter,
+        &arguments,
+        &in_python,
+        rounds,
+    )?);
     Ok(table(&measured))
 }
 
@@ -76,34 +73,34 @@ fn environment(policy: &Path, api: &RefusingApi) -> BTreeMap<String, String> {
     .into()
 }
 
-async fn starts(
+fn starts(
     name: &str,
     binary: &Path,
     arguments: &[&str],
     environment: &BTreeMap<String, String>,
     rounds: usize,
 ) -> anyhow::Result<Starts> {
-    let mut milliseconds = Vec::with_capacity(rounds);
-    let mut mebibytes = 0.0;
-    for _ in 0..rounds {
-        let options = FunctionOptions {
-            name: name.to_owned(),
-            arguments: arguments
-                .iter()
-                .map(|&argument| argument.to_owned())
-                .collect(),
-            environment: environment.clone(),
-            ..FunctionOptions::default()
-        };
-        let process = FunctionProcess::start_with(binary, options)
-            .await
-            .with_context(|| format!("cannot start {name}"))?;
-        milliseconds.push(process.startup().until_first_poll.as_secs_f64() * 1000.0);
-        #[expect(clippy::cast_precision_loss, reason = "some megabytes")]
-        let memory = process.rss_bytes()? as f64 / f64::from(1 << 20);
-        mebibytes = memory;
-    }
+    let options = FunctionOptions {
+        name: name.to_owned(),
+        arguments: arguments
+            .iter()
+            .map(|&argument| argument.to_owned())
+            .collect(),
+        environment: environment.clone(),
+        ..FunctionOptions::default()
+    };
+    let starts: Vec<FirstPoll> = (0..rounds)
+        .map(|_| first_poll(binary, &options))
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("cannot start {name}"))?;
+    let mut milliseconds: Vec<f64> = starts
+        .iter()
+        .map(|start| start.after.as_secs_f64() * 1000.0)
+        .collect();
     milliseconds.sort_by(f64::total_cmp);
+    let resident = starts.iter().map(|start| start.resident).max();
+    #[expect(clippy::cast_precision_loss, reason = "some megabytes")]
+    let mebibytes = resident.unwrap_or_default() as f64 / f64::from(1 << 20);
     Ok(Starts {
         name: name.to_owned(),
         milliseconds,

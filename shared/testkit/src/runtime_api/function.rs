@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -139,7 +140,7 @@ impl FunctionProcess {
         command
             .args(&options.arguments)
             .env_clear()
-            .envs(lambda_environment(&options, &api))
+            .envs(lambda_environment(&options, api.addr()))
             .envs(&options.environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -217,14 +218,8 @@ impl FunctionProcess {
     }
 
     fn memory(&self, name: &str) -> Result<u64, FunctionError> {
-        let ended = || std::io::Error::other("the process has ended");
-        let id = self
-            .child
-            .id()
-            .ok_or_else(|| FunctionError::Observe(ended()))?;
-        let status = std::fs::read_to_string(format!("/proc/{id}/status"))
-            .map_err(FunctionError::Observe)?;
-        memory_line(&status, name).ok_or_else(|| FunctionError::Observe(ended()))
+        let id = self.child.id().ok_or_else(has_ended)?;
+        memory_of(id, name)
     }
 
     /// Sends an event and waits for what becomes of it.
@@ -299,9 +294,12 @@ impl FunctionProcess {
 /// What Lambda sets for `provided.al2023`, with example values.
 ///
 /// Source: "Defined runtime environment variables" in the Lambda developer guide.
-fn lambda_environment(options: &FunctionOptions, api: &RuntimeApi) -> Vec<(&'static str, String)> {
+pub(super) fn lambda_environment(
+    options: &FunctionOptions,
+    api: SocketAddr,
+) -> Vec<(&'static str, String)> {
     [
-        ("AWS_LAMBDA_RUNTIME_API", api.addr().to_string()),
+        ("AWS_LAMBDA_RUNTIME_API", api.to_string()),
         ("AWS_LAMBDA_FUNCTION_NAME", options.name.clone()),
         (
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
@@ -324,6 +322,21 @@ fn lambda_environment(options: &FunctionOptions, api: &RuntimeApi) -> Vec<(&'sta
         ("TZ", ":UTC".to_owned()),
     ]
     .into()
+}
+
+/// The memory of a process that is in RAM now (`VmRSS`), in bytes.
+pub(super) fn resident_bytes(process: u32) -> Result<u64, FunctionError> {
+    memory_of(process, "VmRSS:")
+}
+
+fn memory_of(process: u32, name: &str) -> Result<u64, FunctionError> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))
+        .map_err(FunctionError::Observe)?;
+    memory_line(&status, name).ok_or_else(has_ended)
+}
+
+fn has_ended() -> FunctionError {
+    FunctionError::Observe(std::io::Error::other("the process has ended"))
 }
 
 /// Reads a line like `VmRSS:     5736 kB` of `/proc/<id>/status`.

@@ -12,6 +12,10 @@ pub(super) fn join(path: &str, field: &str) -> String {
 /// A text from the file as it is shown in a message: bounded and on one line.
 pub(super) fn shorten(text: &str) -> String {
     const MAX: usize = 80;
+    // Almost every text; reading a policy asks for the path of each field.
+    if text.len() <= MAX && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut short: String = text
         .chars()
         .take(MAX)
