@@ -68,10 +68,13 @@ async fn copy(
         .map_err(|error| CopyFailure::new(source, target, error))?;
     match outcome {
         Outcome::Done(report) => Ok(report::Report::new(source, &to.name, &report)),
-        Outcome::SourceMoved { .. } => Err(CliError::Internal {
-            what: "copy: the source was checked again without being asked for",
-            source: "SourceMoved without recheck".into(),
-        }),
+        // None of what these need was asked for.
+        Outcome::SourceMoved { .. } | Outcome::Paused(_) | Outcome::OtherPlatform { .. } => {
+            Err(CliError::Internal {
+                what: "copy: it ended in a way that was not asked for",
+                source: "neither recheck nor deadline nor platforms were given".into(),
+            })
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use steward_aws::state::FakeState;
 use steward_core::event::incoming::parse;
 use steward_core::event::outgoing::DetailType;
 use steward_core::{Digest, RepositoryName};
-use steward_registry::{BlobCounts, CopyReport, RequestCounts};
+use steward_registry::CopyReport;
 use steward_runtime::MemorySink;
 
 use super::*;
@@ -63,15 +63,14 @@ impl Copier for FakeCopier {
             .unwrap()
             .insert(to.to_string(), job.digest.clone());
         Ok(Copied::Done(CopyReport {
-            digest: job.digest.clone(),
-            media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
             unchanged: before.as_ref() == Some(job.digest),
             manifests: 1,
-            blobs: BlobCounts::default(),
             bytes: 10,
-            requests: RequestCounts::default(),
-            referrers: 0,
             elapsed: Duration::from_millis(5),
+            ..CopyReport::of(
+                job.digest.clone(),
+                "application/vnd.oci.image.manifest.v1+json",
+            )
         }))
     }
 }

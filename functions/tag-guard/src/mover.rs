@@ -79,11 +79,13 @@ impl RegistryMover {
     async fn run(&self, request: &CopyRequest, options: &CopyOptions) -> Result<(), Failure> {
         match copy(request, options).await? {
             Outcome::Done(_) => Ok(()),
-            // No tag was to be looked at again.
-            Outcome::SourceMoved { .. } => Err(Failure::transient(
-                "source_moved",
-                "the image changed while it was copied",
-            )),
+            // No tag was to be looked at again, and neither a deadline nor platforms were given.
+            Outcome::SourceMoved { .. } | Outcome::Paused(_) | Outcome::OtherPlatform { .. } => {
+                Err(Failure::transient(
+                    "source_moved",
+                    "the image changed while it was copied",
+                ))
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod download;
 mod flow;
 mod hasher;
+mod resume;
 mod upload;
 
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use crate::error::RegistryError;
 pub(crate) use download::Download;
 pub(crate) use flow::Flow;
 pub(crate) use hasher::{digest_of, verify};
+pub use resume::UploadState;
 pub(crate) use upload::{Part, Started, UploadSession};
 
 /// The bytes of a blob as they arrive.

@@ -213,6 +213,24 @@ pub enum RegistryError {
         /// What is wrong with it.
         source: ManifestFault,
     },
+    /// The image has none of the wanted platforms.
+    #[error("{subject} has none of the platforms {wanted}: it has {found}")]
+    NoSuchPlatform {
+        /// Which image.
+        subject: String,
+        /// The wanted platforms.
+        wanted: String,
+        /// The platforms that the image has.
+        found: String,
+    },
+    /// A look at the target after the copy found something else than its answers had said.
+    #[error("{subject} {reason}, although the registry answered that the copy succeeded")]
+    Unverified {
+        /// Where it was looked.
+        subject: String,
+        /// What was found.
+        reason: String,
+    },
     /// The registry pointed to an address where neither credentials nor data may go.
     #[error("refusing to follow {url}: {reason}")]
     UnsafeUrl {
@@ -270,6 +288,7 @@ impl RegistryError {
             Self::RateLimited { .. }
             | Self::Unavailable(_)
             | Self::Unsettled(_)
+            | Self::Unverified { .. }
             | Self::Network { .. }
             | Self::Stalled { .. } => true,
             Self::Credentials { source, .. } => source.is_transient(),
@@ -308,6 +327,8 @@ impl RegistryError {
             Self::SizeMismatch { .. } => "size_mismatch",
             Self::TooLarge { .. } => "manifest_too_large",
             Self::Manifest { .. } => "manifest_invalid",
+            Self::NoSuchPlatform { .. } => "platform_missing",
+            Self::Unverified { .. } => "target_unverified",
             Self::UnsafeUrl { .. } => "unsafe_url",
             Self::Credentials { .. } => "registry_credentials",
             Self::Create { .. } => "repository_create_failed",

@@ -21,10 +21,13 @@ mod retry;
 mod transport;
 
 pub use auth::{Auth, CredentialError, Credentials, NoCredentials, StaticCredentials};
+pub use blob::UploadState;
 pub use client::{Client, ClientBuilder};
 pub use copy::{
-    BlobAvailability, BlobCounts, CopyError, CopyOptions, CopyReport, CopyRequest, CreateError,
-    CreateRepository, Moved, NoProgress, Outcome, Progress, ProgressEvent, RequestCounts, copy,
+    Amount, Batch, BlobAvailability, BlobCounts, BlobOutcome, BlobReport, CopyError, CopyOptions,
+    CopyReport, CopyRequest, CreateError, CreateRepository, Filtered, Moved, NoProgress, Outcome,
+    Paused, PlatformFilter, Progress, ProgressEvent, RequestCounts, Verify, copy, copy_blob,
+    copy_many, missing,
 };
 pub use endpoint::{EndpointOverrides, EndpointOverridesError};
 pub use error::{BoxError, Exchange, RegistryError};

@@ -2,6 +2,7 @@
 
 mod descriptor;
 mod media_type;
+mod prune;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use steward_core::Digest;
 
 pub use descriptor::{Descriptor, Platform};
 pub use media_type::MediaType;
+pub(crate) use prune::Fate;
 
 use crate::blob::digest_of;
 

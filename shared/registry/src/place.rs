@@ -57,6 +57,14 @@ impl Place {
         }
     }
 
+    /// Whether a blob is here.
+    pub(crate) async fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
+        match self {
+            Self::Repository(repository) => Ok(repository.find_blob(digest).await?.is_some()),
+            Self::Layout(layout) => layout.has_blob(digest).await,
+        }
+    }
+
     pub(crate) async fn open_blob(
         &self,
         descriptor: &Descriptor,

@@ -65,6 +65,11 @@ impl Copier for RegistryCopier {
         let tag = Reference::Tag(job.facts.tag.clone());
         match copy(&request, &options).await {
             Ok(Outcome::SourceMoved { .. }) => Ok(Copied::SourceMoved),
+            // Neither a deadline nor platforms were given.
+            Ok(Outcome::Paused(_) | Outcome::OtherPlatform { .. }) => Err(Failure::transient(
+                "copy_unfinished",
+                "the copy ended before the image was complete",
+            )),
             Ok(Outcome::Done(report)) if report.unchanged => Ok(Copied::Done(report)),
             Ok(Outcome::Done(report)) => {
                 // While the target's tag was written, a newer image's copy may have been written

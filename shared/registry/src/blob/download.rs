@@ -66,6 +66,27 @@ impl Download {
         }
     }
 
+    /// A download that hands out the bytes from `start` on. What the hasher has not seen of those
+    /// before is read again.
+    pub(crate) fn resumed(
+        place: Place,
+        descriptor: Descriptor,
+        retry: RetryPolicy,
+        start: u64,
+        hasher: Option<(u64, Hasher)>,
+    ) -> Self {
+        let mut download = Self::new(place, descriptor, retry);
+        download.checkpoints.extend(hasher);
+        download.rewind(start);
+        download
+    }
+
+    /// The last state of the hasher that was kept at or before a place in the blob.
+    pub(crate) fn checkpoint(&self, place: u64) -> Option<(u64, Hasher)> {
+        let kept = self.checkpoints.iter().rev();
+        kept.cloned().find(|(at, _)| *at <= place)
+    }
+
     pub(crate) fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }

@@ -1,3 +1,4 @@
+use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 use sha2::{Digest as _, Sha256, Sha512};
 use steward_core::Digest;
 use steward_core::names::DigestAlgorithm;
@@ -22,6 +23,27 @@ impl Hasher {
         match self {
             Self::Sha256(hasher) => hasher.update(bytes),
             Self::Sha512(hasher) => hasher.update(bytes),
+        }
+    }
+
+    /// Everything that is needed to go on elsewhere, in hexadecimal digits.
+    pub(crate) fn state(&self) -> String {
+        match self {
+            Self::Sha256(hasher) => hex::encode(hasher.serialize()),
+            Self::Sha512(hasher) => hex::encode(hasher.serialize()),
+        }
+    }
+
+    /// The hasher that can check `digest`, in a state that another one was in.
+    pub(crate) fn restore(digest: &Digest, state: &str) -> Option<Self> {
+        fn restored<H: SerializableState>(state: &str) -> Option<H> {
+            let mut bytes = SerializedState::<H>::default();
+            hex::decode_to_slice(state, &mut bytes).ok()?;
+            H::deserialize(&bytes).ok()
+        }
+        match digest.algorithm() {
+            DigestAlgorithm::Sha256 => restored(state).map(Self::Sha256),
+            DigestAlgorithm::Sha512 => restored(state).map(Self::Sha512),
         }
     }
 

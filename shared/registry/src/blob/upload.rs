@@ -120,7 +120,12 @@ impl Repository {
             .header(CONTENT_LENGTH, HeaderValue::from_static("0"));
         let reply = self.send(call).await?;
         match reply.status() {
-            StatusCode::CREATED => Ok(Started::Exists),
+            StatusCode::CREATED => {
+                if let Some(digest) = mount {
+                    self.check_blob_digest(&reply, digest)?;
+                }
+                Ok(Started::Exists)
+            }
             StatusCode::ACCEPTED => Ok(Started::Session(self.session(&reply, None)?)),
             _ => Err(reply.protocol("expected 201 or 202 for a new upload")),
         }
@@ -275,6 +280,19 @@ impl Repository {
 }
 
 impl UploadSession {
+    pub(super) fn at(hop: Hop) -> Self {
+        Self { hop }
+    }
+
+    pub(super) fn url(&self) -> &url::Url {
+        &self.hop.url
+    }
+
+    /// Whether the upload is at the registry itself.
+    pub(super) fn is_own(&self) -> bool {
+        self.hop.own
+    }
+
     /// The address that closes the upload.
     fn closing(&self, digest: &Digest) -> Hop {
         let mut hop = self.hop.clone();

@@ -2,17 +2,24 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use steward_core::{Digest, Reference};
+use steward_core::facts::Platform;
+use steward_core::{Digest, Reference, RepositoryPath};
+use tokio::time::Instant;
 
-use super::progress::{Moved, ProgressEvent};
+use super::batch::Claim;
+use super::clock::Clock;
+use super::options::{CopyOptions, CopyRequest, Verify};
+use super::platforms::{self, Selected, Selection};
+use super::progress::ProgressEvent;
+use super::report::{BlobReport, CopyReport, Outcome, Paused, RequestCounts};
+use super::tally::Tally;
 use super::target::Target;
-use super::transfer::Mover;
+use super::transfer::{Ended, Known, Mover};
 use super::tree::{self, Tree};
-use super::{BlobCounts, CopyError, CopyOptions, CopyReport, CopyRequest, Outcome, RequestCounts};
+use super::{CopyError, Moved};
+use crate::endpoint::Kind;
 use crate::manifest::{Descriptor, Manifest};
 use crate::place::Place;
 
@@ -24,94 +31,140 @@ pub(super) struct Run<'a> {
     pub(super) from: Place,
     pub(super) to: Target,
     pub(super) options: &'a CopyOptions,
-    counts: Counts,
+    pub(super) clock: Clock,
+    tally: Tally,
+    started: Instant,
 }
 
-#[derive(Default)]
-struct Counts {
-    manifests: AtomicU64,
-    copied: AtomicU64,
-    mounted: AtomicU64,
-    present: AtomicU64,
-    foreign: AtomicU64,
-    bytes: AtomicU64,
+/// Why a copy ends before its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Failed(CopyError),
+    /// Time is up.
+    Paused,
+    /// There is nothing (more) to do.
+    Over(Outcome),
+}
+
+impl From<CopyError> for Stop {
+    fn from(error: CopyError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Found {
+    fn whole(root: Manifest) -> Self {
+        Self::Image {
+            selection: Box::new(Selection::whole(root)),
+            unchanged: false,
+        }
+    }
 }
 
 /// What the first requests told.
-enum Found {
-    /// The target has the image already.
-    Unchanged(Box<Descriptor>),
-    /// It has to be copied.
-    Image(Box<Manifest>),
+pub(super) enum Found {
+    /// The target has the image already, and so does the source.
+    Unchanged(Descriptor),
+    /// The image, or the part of it that is wanted, was read; the target may have it already.
+    Image {
+        selection: Box<Selection>,
+        unchanged: bool,
+    },
+    /// The image is one of another platform.
+    Other(Digest, Platform),
 }
 
 pub(super) async fn run(
     request: &CopyRequest,
     options: &CopyOptions,
 ) -> Result<Outcome, CopyError> {
-    let started = Instant::now();
-    let to = match request.to.metered() {
-        Place::Repository(repository) => Place::Repository(repository.for_writing()),
-        layout @ Place::Layout(_) => layout,
-    };
-    let run = Run {
-        from: request.from.metered(),
-        to: Target::new(to, options.create.clone()),
-        options,
-        counts: Counts::default(),
-    };
-    let found = run.look(request).await?;
-    let (digest, media_type, unchanged) = match &found {
-        Found::Unchanged(image) => (image.digest.clone(), image.media_type.clone(), true),
-        Found::Image(manifest) => {
-            let media_type = manifest.media_type().to_string();
-            (manifest.digest().clone(), media_type, false)
-        }
-    };
-    let mut subjects = vec![digest.clone()];
-    if let Found::Image(manifest) = found {
-        match run.image(*manifest, request).await? {
-            Ok(children) => subjects.extend(children),
-            Err(moved) => return Ok(moved),
-        }
+    let run = Run::new(&request.from, &request.to, options);
+    let copied = run.clock.until_deadline(run.image(request)).await;
+    match copied.unwrap_or(Err(Stop::Paused)) {
+        Ok(report) => Ok(Outcome::Done(report)),
+        Err(Stop::Over(outcome)) => Ok(outcome),
+        Err(Stop::Paused) => Ok(Outcome::Paused(run.paused())),
+        Err(Stop::Failed(error)) => Err(error),
     }
-    let mut referrers = 0;
-    if options.referrers {
-        referrers += run.referrers(subjects).await?;
-    }
-    if options.cosign_tags {
-        referrers += run.cosign_tags(&digest).await?;
-    }
-    Ok(Outcome::Done(CopyReport {
-        digest,
-        media_type,
-        unchanged,
-        manifests: run.counts.manifests.load(Ordering::Relaxed),
-        blobs: BlobCounts {
-            copied: run.counts.copied.load(Ordering::Relaxed),
-            mounted: run.counts.mounted.load(Ordering::Relaxed),
-            present: run.counts.present.load(Ordering::Relaxed),
-            foreign: run.counts.foreign.load(Ordering::Relaxed),
-        },
-        bytes: run.counts.bytes.load(Ordering::Relaxed),
-        requests: RequestCounts {
-            source: run.from.requests(),
-            target: run.to.place().requests(),
-        },
-        referrers,
-        elapsed: started.elapsed(),
-    }))
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    pub(super) fn new(from: &Place, to: &Place, options: &'a CopyOptions) -> Self {
+        let to = match to.metered() {
+            Place::Repository(repository) => Place::Repository(repository.for_writing()),
+            layout @ Place::Layout(_) => layout,
+        };
+        Self {
+            from: from.metered(),
+            to: Target::new(to, options.create.clone()),
+            options,
+            clock: Clock::new(options.deadline),
+            tally: Tally::default(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Copies the image and what belongs to it.
+    async fn image(&self, request: &CopyRequest) -> Result<CopyReport, Stop> {
+        let (selection, unchanged) = match self.look(request).await? {
+            Found::Other(digest, platform) => {
+                return Err(Stop::Over(Outcome::OtherPlatform { digest, platform }));
+            }
+            Found::Unchanged(image) => (Err(image), true),
+            Found::Image {
+                selection,
+                unchanged,
+            } => (Ok(selection), unchanged),
+        };
+        let image = match &selection {
+            Ok(selection) => selection.root.descriptor(),
+            Err(image) => image.clone(),
+        };
+        let mut report = CopyReport::of(image.digest.clone(), image.media_type);
+        report.unchanged = unchanged;
+        // What is about the image is asked for by the digest that the source knows.
+        let mut subjects = match &selection {
+            Ok(selection) => selection.subjects(),
+            Err(image) => vec![image.digest.clone()],
+        };
+        let signed = subjects.clone();
+        if let Ok(selection) = selection {
+            report.filtered.clone_from(&selection.filtered);
+            if !unchanged {
+                let children = self.contents_and_root(&selection, request).await?;
+                let of_source = |child: &Digest| !selection.made.contains_key(child);
+                subjects.extend(children.into_iter().filter(of_source));
+            }
+        }
+        if self.options.verify == Verify::Full {
+            self.verify(request, &report.digest).await?;
+            report.verified = Verify::Full;
+        }
+        if self.options.referrers {
+            report.referrers += self.referrers(subjects).await?;
+        }
+        if self.options.cosign_tags {
+            for image in &signed {
+                report.referrers += self.cosign_tags(image).await?;
+            }
+        }
+        report.manifests = self.tally.manifests();
+        (report.blobs, report.bytes, report.details) = self.tally.blobs();
+        report.requests = self.requests();
+        report.elapsed = self.started.elapsed();
+        Ok(report)
+    }
+
     /// Looks at the target first: where it has nothing, the source's manifest can be read at once
     /// instead of being looked up before; where it has something, two `HEAD`s tell whether it is
     /// the same.
-    async fn look(&self, request: &CopyRequest) -> Result<Found, CopyError> {
+    pub(super) async fn look(&self, request: &CopyRequest) -> Result<Found, CopyError> {
         let wanted = match (&request.tag, &request.reference) {
             (Some(tag), _) => Some(Reference::Tag(tag.clone())),
-            (None, Reference::Digest(digest)) => Some(Reference::Digest(digest.clone())),
-            (None, Reference::Tag(_)) => None,
+            (None, Reference::Digest(digest)) if self.options.platforms.is_none() => {
+                Some(Reference::Digest(digest.clone()))
+            }
+            (None, _) => None,
         };
         let existing = match &wanted {
             Some(wanted) => self
@@ -122,41 +175,88 @@ impl Run<'_> {
                 .map_err(CopyError::Target)?,
             None => None,
         };
+        if let Some(filter) = &self.options.platforms {
+            let root = self.from.manifest(&request.reference).await;
+            let root = root.map_err(CopyError::Source)?;
+            return self.look_at_part(root, filter, existing, request).await;
+        }
         let source = |error| CopyError::Source(error);
         match (&request.reference, existing) {
             (Reference::Digest(digest), Some(existing)) if existing.digest == *digest => {
-                Ok(Found::Unchanged(Box::new(existing)))
+                Ok(Found::Unchanged(existing))
             }
             (Reference::Digest(_), _) | (Reference::Tag(_), None) => {
                 let manifest = self.from.manifest(&request.reference).await;
-                Ok(Found::Image(Box::new(manifest.map_err(source)?)))
+                Ok(Found::whole(manifest.map_err(source)?))
             }
             (Reference::Tag(_), Some(existing)) => {
                 let found = self.from.find(&request.reference).await.map_err(source)?;
                 if found.is_some_and(|found| found.digest == existing.digest) {
-                    return Ok(Found::Unchanged(Box::new(existing)));
+                    return Ok(Found::Unchanged(existing));
                 }
                 // By tag again: had the source lost the tag, this is the request that says so.
                 let manifest = self.from.manifest(&request.reference).await;
-                Ok(Found::Image(Box::new(manifest.map_err(source)?)))
+                Ok(Found::whole(manifest.map_err(source)?))
             }
         }
     }
 
-    /// Copies the image itself; the digests of its children, or that the source has moved.
-    async fn image(
+    /// What the target should have is known only once the source's index was read.
+    async fn look_at_part(
         &self,
         root: Manifest,
+        filter: &platforms::PlatformFilter,
+        existing: Option<Descriptor>,
         request: &CopyRequest,
-    ) -> Result<Result<Vec<Digest>, Outcome>, CopyError> {
-        let tree = if self.is_retag() {
-            // Everything below the manifest is where it has to be.
-            Tree::bare(root)
-        } else {
-            let tree = tree::read(&self.from, self.to.place(), root).await?;
-            self.contents(&tree).await?;
-            tree
+    ) -> Result<Found, CopyError> {
+        let has = |digest: &Digest| {
+            let existing = existing.as_ref();
+            existing.is_some_and(|existing| existing.digest == *digest)
         };
+        // A single image that is there was wanted once: its configuration need not be read again.
+        if !root.media_type().is_index() && has(root.digest()) {
+            return Ok(Found::Image {
+                selection: Box::new(Selection::whole(root)),
+                unchanged: true,
+            });
+        }
+        let digest = root.digest().clone();
+        Ok(match platforms::select(&self.from, root, filter).await? {
+            Selected::Other(platform) => Found::Other(digest, platform),
+            Selected::Part(selection) => {
+                let digest = selection.root.digest();
+                let unchanged = match &request.tag {
+                    Some(_) => has(digest),
+                    None => {
+                        let found = self.to.place().find(&digest.clone().into()).await;
+                        found.map_err(CopyError::Target)?.is_some()
+                    }
+                };
+                Found::Image {
+                    selection,
+                    unchanged,
+                }
+            }
+        })
+    }
+
+    /// What of an image has to be copied: everything below its root that the target lacks.
+    pub(super) async fn tree(&self, selection: &Selection) -> Result<Tree, CopyError> {
+        if self.is_retag() && selection.filtered.is_none() {
+            // Everything below the manifest is where it has to be.
+            return Ok(Tree::bare(selection.root.clone()));
+        }
+        tree::read(&self.from, Some(self.to.place()), selection).await
+    }
+
+    /// Copies the image itself; the digests of its children.
+    async fn contents_and_root(
+        &self,
+        selection: &Selection,
+        request: &CopyRequest,
+    ) -> Result<Vec<Digest>, Stop> {
+        let tree = self.tree(selection).await?;
+        self.contents(&tree).await?;
         if let Some(tag) = &self.options.recheck {
             let found = self
                 .from
@@ -164,9 +264,10 @@ impl Run<'_> {
                 .await
                 .map_err(CopyError::Source)?
                 .map(|found| found.digest);
-            if found.as_ref() != Some(tree.root.digest()) {
-                return Ok(Err(Outcome::SourceMoved {
-                    expected: tree.root.digest().clone(),
+            let expected = selection.original();
+            if found.as_ref() != Some(expected) {
+                return Err(Stop::Over(Outcome::SourceMoved {
+                    expected: expected.clone(),
                     found,
                 }));
             }
@@ -181,36 +282,20 @@ impl Run<'_> {
             self.list_referrers(&subject.digest, &[tree.root.descriptor()])
                 .await?;
         }
-        Ok(Ok(tree.children))
+        Ok(tree.children)
     }
 
     /// Copies blobs and child manifests: everything below the root.
-    pub(super) async fn contents(&self, tree: &Tree) -> Result<(), CopyError> {
-        self.counts
-            .foreign
-            .fetch_add(tree.foreign, Ordering::Relaxed);
+    pub(super) async fn contents(&self, tree: &Tree) -> Result<(), Stop> {
+        self.tally.planned(&tree.blobs, tree.foreign);
         self.options.progress.event(&ProgressEvent::Planned {
             blobs: tree.blobs.len() as u64,
             bytes: tree.blobs.iter().map(|blob| blob.size).sum(),
         });
-        let known = self.known_blobs(tree).await;
-        let mover = Mover {
-            from: &self.from,
-            to: &self.to,
-            mount_from: self.neighbours(),
-            progress: Arc::clone(&self.options.progress),
-        };
-        // Made outside of the stream: a closure inside of it that borrows its argument would make this
-        // future's `Send` unprovable for callers (rust-lang/rust#102211).
-        let blobs: Vec<_> = tree
-            .blobs
-            .iter()
-            .map(|blob| self.blob(&mover, blob, known.as_ref()))
-            .collect();
-        stream::iter(blobs)
-            .buffer_unordered(self.options.concurrency.max(1))
-            .try_collect::<()>()
-            .await?;
+        let known = self.known_blobs(&tree.blobs).await;
+        if !self.blobs(&tree.blobs, known.as_ref()).await? || self.clock.is_over() {
+            return Err(Stop::Paused);
+        }
         // The deepest first: a registry takes an index only when it has its children.
         for level in tree.levels.iter().rev() {
             let puts: Vec<_> = level
@@ -225,45 +310,115 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Sees to it that the target has these blobs; whether it has them all when time is up.
+    pub(super) async fn blobs(
+        &self,
+        blobs: &[Descriptor],
+        known: Option<&HashSet<Digest>>,
+    ) -> Result<bool, CopyError> {
+        let mover = self.mover();
+        // Made outside of the stream: a closure inside of it that borrows its argument would make this
+        // future's `Send` unprovable for callers (rust-lang/rust#102211).
+        let moves: Vec<_> = blobs
+            .iter()
+            .map(|blob| self.counted_blob(&mover, blob, known))
+            .collect();
+        let ends: Vec<bool> = stream::iter(moves)
+            .buffer_unordered(self.options.concurrency.max(1))
+            .try_collect()
+            .await?;
+        Ok(ends.into_iter().all(|there| there))
+    }
+
     async fn put_child(&self, manifest: &Manifest) -> Result<(), CopyError> {
         let name = Reference::Digest(manifest.digest().clone());
         self.manifest(&name, manifest, false).await.map(drop)
     }
 
-    async fn blob(
+    /// Moves a blob and counts it; whether the target has it now.
+    async fn counted_blob(
         &self,
         mover: &Mover<'_>,
         blob: &Descriptor,
         known: Option<&HashSet<Digest>>,
-    ) -> Result<(), CopyError> {
+    ) -> Result<bool, CopyError> {
+        let began = Instant::now();
         let is_known = known.is_some_and(|known| known.contains(&blob.digest));
-        let how = if is_known {
-            Moved::Present
+        let (how, elapsed) = if is_known {
+            (Moved::Present, began.elapsed())
         } else {
-            match mover.blob(blob, known.is_some()).await {
+            match self.shared_blob(mover, blob, known.is_some()).await {
                 // Layers with addresses of their own need not be in the source.
                 Err(error) if error.is_source_missing() && !blob.urls.is_empty() => {
-                    self.counts.foreign.fetch_add(1, Ordering::Relaxed);
-                    return Ok(());
+                    self.tally.foreign(blob);
+                    return Ok(true);
                 }
-                moved => moved?,
+                Err(error) => return Err(error),
+                Ok((Ended::Stopped { moved, upload }, _)) => {
+                    self.tally.stopped(moved, upload);
+                    return Ok(false);
+                }
+                Ok((Ended::There(how), elapsed)) => (how, elapsed),
             }
         };
-        let count = match how {
-            Moved::Copied => {
-                self.counts.bytes.fetch_add(blob.size, Ordering::Relaxed);
-                &self.counts.copied
-            }
-            Moved::Mounted => &self.counts.mounted,
-            Moved::Present => &self.counts.present,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
+        self.tally.done(BlobReport {
+            digest: blob.digest.clone(),
+            size: blob.size,
+            how,
+            elapsed,
+        });
         self.options.progress.event(&ProgressEvent::BlobDone {
             digest: blob.digest.clone(),
             size: blob.size,
             how,
         });
-        Ok(())
+        Ok(true)
+    }
+
+    /// Moves a blob, unless another copy of the batch does.
+    pub(super) async fn shared_blob(
+        &self,
+        mover: &Mover<'_>,
+        blob: &Descriptor,
+        absent: bool,
+    ) -> Result<(Ended, std::time::Duration), CopyError> {
+        let (Some(batch), Place::Repository(to)) = (&self.options.batch, self.to.place()) else {
+            let began = Instant::now();
+            let known = Known {
+                absent,
+                neighbour: None,
+            };
+            return Ok((mover.blob(blob, known).await?, began.elapsed()));
+        };
+        // ECR mounts only what a manifest refers to, so waiting for its blob alone gains nothing.
+        let across = to.endpoint().kind != Kind::Ecr;
+        let claim = batch
+            .ledger()
+            .claim(to.host(), to.path(), &blob.digest, across);
+        let lead = match self.clock.while_moving(claim).await {
+            Some(Claim::Lead(lead)) => lead,
+            Some(Claim::Present) => {
+                return Ok((Ended::There(Moved::Present), std::time::Duration::ZERO));
+            }
+            None => {
+                let stopped = Ended::Stopped {
+                    moved: 0,
+                    upload: None,
+                };
+                return Ok((stopped, std::time::Duration::ZERO));
+            }
+        };
+        let _slot = batch.slot().await;
+        let began = Instant::now();
+        let known = Known {
+            absent,
+            neighbour: lead.neighbour(),
+        };
+        let ended = mover.blob(blob, known).await?;
+        if matches!(ended, Ended::There(_)) {
+            lead.done();
+        }
+        Ok((ended, began.elapsed()))
     }
 
     /// Writes a manifest; whether the registry said that it lists it under its subject.
@@ -273,12 +428,22 @@ impl Run<'_> {
         manifest: &Manifest,
         root: bool,
     ) -> Result<bool, CopyError> {
-        let listed = self.to.put_manifest(name, manifest, root).await?;
-        self.counts.manifests.fetch_add(1, Ordering::Relaxed);
+        let written = self.to.put_manifest(name, manifest, root).await;
+        let listed = written.inspect_err(|_| self.forget(manifest))?;
+        self.tally.manifest();
         self.options.progress.event(&ProgressEvent::ManifestDone {
             digest: manifest.digest().clone(),
         });
         Ok(listed)
+    }
+
+    /// A refused manifest may lack a blob that somebody deleted meanwhile: the next copy looks again.
+    fn forget(&self, manifest: &Manifest) {
+        if let (Some(batch), Place::Repository(to)) = (&self.options.batch, self.to.place()) {
+            for blob in manifest.blobs() {
+                batch.ledger().forget(to.host(), to.path(), &blob.digest);
+            }
+        }
     }
 
     pub(super) async fn list_referrers(
@@ -287,33 +452,45 @@ impl Run<'_> {
         referrers: &[Descriptor],
     ) -> Result<(), CopyError> {
         if self.to.list_referrers(subject, referrers).await? {
-            self.counts.manifests.fetch_add(1, Ordering::Relaxed);
+            self.tally.manifest();
         }
         Ok(())
     }
 
     /// The blobs that the target has, where somebody knows.
-    async fn known_blobs(&self, tree: &Tree) -> Option<HashSet<Digest>> {
+    pub(super) async fn known_blobs(&self, blobs: &[Descriptor]) -> Option<HashSet<Digest>> {
         let (Some(availability), Place::Repository(to)) =
             (&self.options.availability, self.to.place())
         else {
             return None;
         };
-        if tree.blobs.is_empty() {
+        if blobs.is_empty() {
             return None;
         }
-        let digests: Vec<Digest> = tree.blobs.iter().map(|blob| blob.digest.clone()).collect();
+        let digests: Vec<Digest> = blobs.iter().map(|blob| blob.digest.clone()).collect();
         let present = availability.present(to.host(), to.path(), &digests).await?;
         Some(present.into_iter().collect())
     }
 
-    fn neighbours(&self) -> Vec<steward_core::RepositoryPath> {
+    pub(super) fn mover(&self) -> Mover<'_> {
+        Mover {
+            from: &self.from,
+            to: &self.to,
+            clock: &self.clock,
+            mount_from: self.neighbours(),
+            resume: &self.options.resume,
+            progress: Arc::clone(&self.options.progress),
+        }
+    }
+
+    fn neighbours(&self) -> Vec<RepositoryPath> {
         let Place::Repository(to) = self.to.place() else {
             return Vec::new();
         };
         let mut neighbours = Vec::new();
         if let Place::Repository(from) = &self.from
             && from.shares_registry(to)
+            && from.path() != to.path()
         {
             neighbours.push(from.path().clone());
         }
@@ -323,6 +500,24 @@ impl Run<'_> {
             }
         }
         neighbours
+    }
+
+    fn paused(&self) -> Paused {
+        let (moved, left, uploads) = self.tally.paused();
+        Paused {
+            moved,
+            left,
+            uploads,
+            requests: self.requests(),
+            elapsed: self.started.elapsed(),
+        }
+    }
+
+    fn requests(&self) -> RequestCounts {
+        RequestCounts {
+            source: self.from.requests(),
+            target: self.to.place().requests(),
+        }
     }
 
     /// Whether source and target are the same repository.

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use steward_core::{Digest, Reference, Tag};
 
 use super::CopyError;
-use super::engine::Run;
+use super::engine::{Run, Stop};
+use super::platforms::Selection;
 use super::tree;
 use crate::error::RegistryError;
 use crate::manifest::{Descriptor, ManifestFault, MediaType};
@@ -19,7 +20,7 @@ const MAX_REFERRERS: usize = 1000;
 
 impl Run<'_> {
     /// Copies the referrers of `subjects`, and theirs. How many there are.
-    pub(super) async fn referrers(&self, subjects: Vec<Digest>) -> Result<u64, CopyError> {
+    pub(super) async fn referrers(&self, subjects: Vec<Digest>) -> Result<u64, Stop> {
         if self.is_retag() {
             return Ok(0);
         }
@@ -43,7 +44,7 @@ impl Run<'_> {
                         next.push(referrer.digest.clone());
                         count += 1;
                         if seen.len() > MAX_REFERRERS {
-                            return Err(self.too_many(subject));
+                            return Err(self.too_many(subject).into());
                         }
                         self.referrer(&referrer).await?;
                     }
@@ -60,7 +61,7 @@ impl Run<'_> {
     }
 
     /// Copies what cosign keeps under tags that are made of the image's digest. How many there are.
-    pub(super) async fn cosign_tags(&self, image: &Digest) -> Result<u64, CopyError> {
+    pub(super) async fn cosign_tags(&self, image: &Digest) -> Result<u64, Stop> {
         if self.is_retag() {
             return Ok(0);
         }
@@ -80,7 +81,8 @@ impl Run<'_> {
             }
             let by_digest = Reference::Digest(found.digest);
             let manifest = self.from.manifest(&by_digest).await;
-            let tree = tree::read(&self.from, to, manifest.map_err(CopyError::Source)?).await?;
+            let whole = Selection::whole(manifest.map_err(CopyError::Source)?);
+            let tree = tree::read(&self.from, Some(to), &whole).await?;
             self.contents(&tree).await?;
             self.manifest(&name, &tree.root, true).await?;
         }
@@ -88,17 +90,18 @@ impl Run<'_> {
     }
 
     /// Copies one referrer with its blobs, by digest.
-    async fn referrer(&self, referrer: &Descriptor) -> Result<(), CopyError> {
+    async fn referrer(&self, referrer: &Descriptor) -> Result<(), Stop> {
         let name = Reference::Digest(referrer.digest.clone());
         let to = self.to.place();
         if to.find(&name).await.map_err(CopyError::Target)?.is_some() {
             return Ok(());
         }
         let manifest = self.from.manifest(&name).await.map_err(CopyError::Source)?;
-        let tree = tree::read(&self.from, to, manifest).await?;
+        let tree = tree::read(&self.from, Some(to), &Selection::whole(manifest)).await?;
         self.contents(&tree).await?;
         // In a folder, a referrer is found through the index; so it counts as a root there.
-        self.manifest(&name, &tree.root, true).await.map(drop)
+        self.manifest(&name, &tree.root, true).await?;
+        Ok(())
     }
 
     fn too_many(&self, subject: &Digest) -> CopyError {

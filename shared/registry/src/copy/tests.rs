@@ -6,7 +6,10 @@ mod images;
 mod layouts;
 mod referrers;
 
-use steward_core::Reference;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use steward_core::{Digest, Reference, RegistryHost, RepositoryPath};
 
 use super::*;
 use crate::fake::Fake;

@@ -1,140 +1,215 @@
 //! Moves one blob.
 
+mod upload;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use steward_core::RepositoryPath;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::CopyError;
+use super::clock::{Clock, Way};
 use super::progress::{Moved, Progress, ProgressEvent};
 use super::target::Target;
-use crate::blob::{Download, Flow, Part, Started, UploadSession};
+use crate::blob::{Download, Flow, Started, UploadSession, UploadState};
 use crate::endpoint::Kind;
 use crate::error::RegistryError;
 use crate::layout::{Layout, PutBlobError};
 use crate::manifest::Descriptor;
 use crate::place::Place;
-use crate::reply;
 use crate::repository::Repository;
-
-/// The length of a part where a registry does not take a blob in one piece: ECR takes parts of 5 to
-/// 10 MiB, Azure bodies of up to 20 MB.
-const PART: u64 = 10 * 1024 * 1024;
-/// How long a broken upload may hold on to its download before it is left behind.
-const RELEASE: Duration = Duration::from_secs(2);
-
-/// How a registry takes the bytes of a blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Strategy {
-    /// One streaming `PUT`.
-    Whole,
-    /// `PATCH`es of [`PART`] bytes, closed by a `PUT` without a body.
-    Parts,
-}
+use upload::{PART, Sent, Strategy, Upload};
 
 /// Moves blobs from one place to another.
 pub(super) struct Mover<'a> {
     pub(super) from: &'a Place,
     pub(super) to: &'a Target,
+    pub(super) clock: &'a Clock,
     pub(super) mount_from: Vec<RepositoryPath>,
+    pub(super) resume: &'a [UploadState],
     pub(super) progress: Arc<dyn Progress>,
 }
 
+/// What is known about a blob before it is moved.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Known<'a> {
+    /// The target is known not to have it.
+    pub(super) absent: bool,
+    /// A repository of the target's registry that has it.
+    pub(super) neighbour: Option<&'a RepositoryPath>,
+}
+
+/// What became of a blob.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The target has it.
+    There(Moved),
+    /// Time was up.
+    Stopped {
+        /// Bytes that this run moved and that count.
+        moved: u64,
+        upload: Option<UploadState>,
+    },
+}
+
 impl Mover<'_> {
-    /// Sees to it that the target has the blob. `absent` says that it is known not to.
-    pub(super) async fn blob(&self, blob: &Descriptor, absent: bool) -> Result<Moved, CopyError> {
+    /// Sees to it that the target has the blob.
+    pub(super) async fn blob(
+        &self,
+        blob: &Descriptor,
+        known: Known<'_>,
+    ) -> Result<Ended, CopyError> {
         match self.to.place() {
-            Place::Repository(repository) => self.to_registry(repository, blob, absent).await,
+            Place::Repository(repository) => self.to_registry(repository, blob, known).await,
             Place::Layout(layout) => self.to_layout(layout, blob).await,
         }
     }
 
-    async fn to_layout(&self, layout: &Layout, blob: &Descriptor) -> Result<Moved, CopyError> {
+    async fn to_layout(&self, layout: &Layout, blob: &Descriptor) -> Result<Ended, CopyError> {
         if layout
             .has_blob(&blob.digest)
             .await
             .map_err(CopyError::Target)?
         {
-            return Ok(Moved::Present);
+            return Ok(Ended::There(Moved::Present));
+        }
+        let stopped = Ended::Stopped {
+            moved: 0,
+            upload: None,
+        };
+        if self.clock.way(blob.size, None) == Way::Later {
+            return Ok(stopped);
         }
         self.started(blob);
+        let began = Instant::now();
         let mut source = self.download(blob);
-        layout
-            .put_blob(&mut source, |sent| tell(&*self.progress, blob, sent))
-            .await
-            .map_err(|error| match error {
-                PutBlobError::Read(error) => CopyError::Source(error),
-                PutBlobError::Write(error) => CopyError::Target(error),
-            })?;
-        Ok(Moved::Copied)
+        let written = layout.put_blob(&mut source, |sent| tell(&*self.progress, blob, sent));
+        match self.clock.while_moving(written).await {
+            None => Ok(stopped),
+            Some(Ok(())) => {
+                self.clock.moved(blob.size, began.elapsed());
+                Ok(Ended::There(Moved::Copied))
+            }
+            Some(Err(PutBlobError::Read(error))) => Err(CopyError::Source(error)),
+            Some(Err(PutBlobError::Write(error))) => Err(CopyError::Target(error)),
+        }
     }
 
     async fn to_registry(
         &self,
         to: &Repository,
         blob: &Descriptor,
-        absent: bool,
-    ) -> Result<Moved, CopyError> {
-        let mut session = match self.start(to, blob, absent).await? {
-            Begun::Done(moved) => return Ok(moved),
-            Begun::Session(session) => session,
+        known: Known<'_>,
+    ) -> Result<Ended, CopyError> {
+        let earlier = self.resume.iter().find(|state| state.digest == blob.digest);
+        let nothing = || Ended::Stopped {
+            moved: 0,
+            upload: earlier.cloned(),
+        };
+        let left = blob.size - earlier.map_or(0, |state| state.offset.min(blob.size));
+        let way = self.clock.way(left, resumable(to, blob).then_some(PART));
+        if way == Way::Later {
+            // A look tells what is left without opening an upload that nobody would close.
+            let looked =
+                async { known.absent || earlier.is_some() || !self.is_there(to, blob).await };
+            return Ok(match self.clock.until_deadline(looked).await {
+                Some(false) => Ended::There(Moved::Present),
+                _ => nothing(),
+            });
+        }
+        let began = self
+            .clock
+            .while_moving(self.begin(to, blob, known, earlier));
+        let (session, start, source) = match began.await {
+            None => return Ok(nothing()),
+            Some(Ok(Begun::Done(moved))) => return Ok(Ended::There(moved)),
+            Some(Ok(Begun::Upload(session, start, source))) => (session, start, *source),
+            Some(Err(error)) => return Err(error),
         };
         self.started(blob);
-        let mut strategy = match to.endpoint().kind {
-            Kind::Azure if blob.size > PART => Strategy::Parts,
-            _ => Strategy::Whole,
-        };
-        let policy = self.to.place().retry_policy();
-        let mut source = Arc::new(Mutex::new(self.download(blob)));
+        let in_parts = to.endpoint().kind == Kind::Azure && blob.size > PART
+            || way == Way::Parts
+            // What was begun in parts on ECR goes on in parts.
+            || to.endpoint().kind == Kind::Ecr && start > 0;
         let flow = self.flow(blob);
-        let mut start = 0;
-        let mut attempt = 1;
-        loop {
-            let error = match self
-                .send(to, &session, &source, blob, start, strategy, &flow)
-                .await
-            {
-                Ok(()) => return Ok(Moved::Copied),
-                Err(error) => error,
-            };
-            if let Some(failure) = release(&source).await.and_then(|mut s| s.failure()) {
-                return Err(CopyError::Source(failure));
-            }
-            // A proxy that closes the connection on a large body gives no other sign than that.
-            let is_cut_again = matches!(error, RegistryError::Network { .. })
-                && attempt > 1
-                && blob.size > PART
-                && to.endpoint().kind != Kind::Ecr;
-            if strategy == Strategy::Whole && (wants_parts(&error) || is_cut_again) {
-                strategy = Strategy::Parts;
-            } else if !is_worth_another(&error) {
-                return Err(CopyError::Target(error));
-            }
-            let Some(pause) = policy.pause(attempt, error.retry_after()) else {
-                return Err(CopyError::Target(error));
-            };
-            tracing::debug!(digest = %blob.digest, attempt, ?pause, %error, "uploading again");
-            attempt += 1;
-            tokio::time::sleep(pause).await;
-            // Where the registry can say how far it came, go on there; else begin again: the same
-            // session must not be used twice.
-            let resumed = if error.is_transient() {
-                self.resume(to, &session, &source, flow.sent()).await
+        let mut upload = Upload {
+            from: self.from,
+            to,
+            target: self.to,
+            clock: self.clock,
+            blob,
+            session,
+            start,
+            strategy: if in_parts {
+                Strategy::Parts
             } else {
-                None
-            };
-            (session, start) = match resumed {
-                Some(resumed) => resumed,
-                None => {
-                    source = Arc::new(Mutex::new(self.download(blob)));
-                    match self.to.start_upload(to, None, None).await? {
-                        Started::Exists => return Ok(Moved::Present),
-                        Started::Session(session) => (session, 0),
-                    }
-                }
-            };
+                Strategy::Whole
+            },
+            source: Arc::new(Mutex::new(source)),
+            flow,
+        };
+        match self.clock.while_moving(upload.run()).await {
+            Some(Ok(Sent::All)) => Ok(Ended::There(Moved::Copied)),
+            Some(Ok(Sent::Exists)) => Ok(Ended::There(Moved::Present)),
+            Some(Err(error)) => Err(error),
+            Some(Ok(Sent::Stopped)) | None => {
+                let upload = match resumable(to, blob) {
+                    true => upload.state().await,
+                    false => None,
+                };
+                let moved = upload.as_ref().map_or(0, |state| state.offset);
+                Ok(Ended::Stopped {
+                    moved: moved.saturating_sub(start),
+                    upload,
+                })
+            }
         }
+    }
+
+    async fn is_there(&self, to: &Repository, blob: &Descriptor) -> bool {
+        matches!(to.find_blob(&blob.digest).await, Ok(Some(_)))
+    }
+
+    /// Takes up an earlier upload, or opens a new one where that is not possible.
+    async fn begin(
+        &self,
+        to: &Repository,
+        blob: &Descriptor,
+        known: Known<'_>,
+        earlier: Option<&UploadState>,
+    ) -> Result<Begun, CopyError> {
+        if let Some(state) = earlier
+            && let Some((session, start)) = self.take_up(to, blob, state).await
+        {
+            let hasher = state.hasher().filter(|(at, _)| *at <= start);
+            let retry = self.from.retry_policy();
+            let source = Download::resumed(self.from.clone(), blob.clone(), retry, start, hasher);
+            return Ok(Begun::Upload(session, start, Box::new(source)));
+        }
+        Ok(match self.start(to, blob, known).await? {
+            Start::Done(moved) => Begun::Done(moved),
+            Start::Session(session) => Begun::Upload(session, 0, Box::new(self.download(blob))),
+        })
+    }
+
+    /// Where an earlier upload goes on.
+    async fn take_up(
+        &self,
+        to: &Repository,
+        blob: &Descriptor,
+        state: &UploadState,
+    ) -> Option<(UploadSession, u64)> {
+        let Some(session) = to.taken_up(state, blob) else {
+            tracing::warn!(digest = %blob.digest, "an upload to take up does not fit; beginning again");
+            return None;
+        };
+        if to.endpoint().kind == Kind::Ecr {
+            // ECR cannot be asked. It refuses a part that does not follow the last one it has.
+            return Some((session, state.offset));
+        }
+        let (has, session) = to.upload_status(&session).await.ok()??;
+        (has <= blob.size).then_some((session, has))
     }
 
     /// Opens an upload, unless the target has the blob or can take it from a neighbour.
@@ -142,41 +217,42 @@ impl Mover<'_> {
         &self,
         to: &Repository,
         blob: &Descriptor,
-        absent: bool,
-    ) -> Result<Begun, CopyError> {
+        known: Known<'_>,
+    ) -> Result<Start, CopyError> {
         let mut session = None;
-        for from in &self.mount_from {
+        let neighbours = known.neighbour.into_iter().chain(&self.mount_from);
+        for from in neighbours {
             match self.mount(to, blob, from).await? {
-                Started::Exists => return Ok(Begun::Done(Moved::Mounted)),
+                Started::Exists => return Ok(Start::Done(Moved::Mounted)),
                 Started::Session(refused) => session = Some(refused),
             }
         }
         let probes = to.endpoint().kind == Kind::Distribution;
-        if session.is_none() && probes && !absent {
+        if session.is_none() && probes && !known.absent {
             // To mount a blob from the repository itself tells whether it is there, and opens the
             // upload where it is not: one request for both.
             return Ok(match self.mount(to, blob, to.path()).await? {
-                Started::Exists => Begun::Done(Moved::Present),
-                Started::Session(session) => Begun::Session(session),
+                Started::Exists => Start::Done(Moved::Present),
+                Started::Session(session) => Start::Session(session),
             });
         }
         // These registries say nothing about blobs of their own when they refuse a mount, and a
         // look is cheaper than a layer.
-        if !probes && !absent {
+        if !probes && !known.absent {
             let found = to
                 .find_blob(&blob.digest)
                 .await
                 .map_err(CopyError::Target)?;
             if found.is_some() {
-                return Ok(Begun::Done(Moved::Present));
+                return Ok(Start::Done(Moved::Present));
             }
         }
         if let Some(session) = session {
-            return Ok(Begun::Session(session));
+            return Ok(Start::Session(session));
         }
         Ok(match self.to.start_upload(to, None, None).await? {
-            Started::Exists => Begun::Done(Moved::Present),
-            Started::Session(session) => Begun::Session(session),
+            Started::Exists => Start::Done(Moved::Present),
+            Started::Session(session) => Start::Session(session),
         })
     }
 
@@ -201,64 +277,6 @@ impl Mover<'_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the state of one attempt")]
-    async fn send(
-        &self,
-        to: &Repository,
-        session: &UploadSession,
-        source: &Arc<Mutex<Download>>,
-        blob: &Descriptor,
-        start: u64,
-        strategy: Strategy,
-        flow: &Arc<Flow>,
-    ) -> Result<(), RegistryError> {
-        if blob.size == 0 {
-            // Nothing is sent, so nothing but this looks at the digest.
-            let mut source = source.lock().await;
-            if let Err(error) = source.next().await {
-                let seen = reply::cut(&crate::error::Exchange::unsent(), 0, 0);
-                source.fail(error);
-                return Err(seen);
-            }
-        }
-        let length = blob.size.saturating_sub(start);
-        if strategy == Strategy::Whole {
-            return to
-                .finish_upload(session, source, Part { start, length }, flow)
-                .await;
-        }
-        let mut session = session.clone();
-        let mut start = start;
-        while start < blob.size {
-            let length = PART.min(blob.size - start);
-            session = to
-                .send_part(&session, source, Part { start, length }, flow)
-                .await?;
-            start += length;
-        }
-        let end = Part { start, length: 0 };
-        to.finish_upload(&session, source, end, flow).await
-    }
-
-    async fn resume(
-        &self,
-        to: &Repository,
-        session: &UploadSession,
-        source: &Arc<Mutex<Download>>,
-        sent: u64,
-    ) -> Option<(UploadSession, u64)> {
-        // ECR does not tell (404), and its sessions take no second try.
-        if to.endpoint().kind == Kind::Ecr || sent == 0 {
-            return None;
-        }
-        let (has, session) = to.upload_status(session).await.ok()??;
-        if has > sent {
-            return None;
-        }
-        release(source).await?.rewind(has);
-        Some((session, has))
-    }
-
     fn download(&self, blob: &Descriptor) -> Download {
         Download::new(self.from.clone(), blob.clone(), self.from.retry_policy())
     }
@@ -277,9 +295,28 @@ impl Mover<'_> {
     }
 }
 
+/// Where a blob's upload begins.
 enum Begun {
     Done(Moved),
+    Upload(UploadSession, u64, Box<Download>),
+}
+
+enum Start {
+    Done(Moved),
     Session(UploadSession),
+}
+
+/// Parts of one upload to ECR, at most; a larger layer goes up in one piece or not at all.
+const ECR_PARTS: u64 = 4200;
+
+/// Whether an upload of the blob can be left and taken up again. GHCR and Artifact Registry take no
+/// parts of this length.
+fn resumable(to: &Repository, blob: &Descriptor) -> bool {
+    match to.endpoint().kind {
+        Kind::Distribution | Kind::Azure => true,
+        Kind::Ecr => blob.size <= ECR_PARTS * PART,
+        Kind::NoMountProbe => false,
+    }
 }
 
 fn tell(progress: &dyn Progress, blob: &Descriptor, sent: u64) {
@@ -287,67 +324,4 @@ fn tell(progress: &dyn Progress, blob: &Descriptor, sent: u64) {
         digest: blob.digest.clone(),
         sent,
     });
-}
-
-/// The download of an attempt that is over. Nothing where the connection holds on to it still.
-async fn release(source: &Arc<Mutex<Download>>) -> Option<tokio::sync::OwnedMutexGuard<Download>> {
-    tokio::time::timeout(RELEASE, Arc::clone(source).lock_owned())
-        .await
-        .ok()
-}
-
-/// Whether a fresh upload can succeed where this one did not: trouble that passes, credentials that
-/// were renewed meanwhile, and sessions that the registry has lost count of.
-fn is_worth_another(error: &RegistryError) -> bool {
-    match error {
-        RegistryError::Unauthorized(_) => true,
-        RegistryError::Denied(_) => reply::is_expired_token(error),
-        RegistryError::NotFound(exchange) => exchange.has_code("BLOB_UPLOAD_UNKNOWN"),
-        RegistryError::Refused(exchange) => {
-            // The bytes were verified on their way, so their digest is not what is wrong.
-            exchange.status == Some(416)
-                || exchange.has_code("BLOB_UPLOAD_INVALID")
-                || exchange.has_code("DIGEST_INVALID")
-        }
-        _ => error.is_transient(),
-    }
-}
-
-/// Whether the registry refuses a blob in one piece, but not the blob.
-fn wants_parts(error: &RegistryError) -> bool {
-    match error {
-        RegistryError::Refused(exchange) => {
-            matches!(exchange.status, Some(405 | 411 | 413 | 501))
-                || exchange.has_code("UNSUPPORTED")
-        }
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(status: u16, code: &str) -> RegistryError {
-        RegistryError::Refused(Box::new(crate::error::Exchange {
-            status: Some(status),
-            code: Some(code.to_owned()),
-            ..crate::error::Exchange::unsent()
-        }))
-    }
-
-    #[test]
-    fn a_refusal_of_one_piece_is_not_a_refusal_of_the_blob() {
-        for (status, code, parts, again) in [
-            (413, "", true, false),
-            (405, "UNSUPPORTED", true, false),
-            (416, "BLOB_UPLOAD_INVALID", false, true),
-            (400, "DIGEST_INVALID", false, true),
-            (400, "SIZE_INVALID", false, false),
-        ] {
-            let error = refused(status, code);
-            assert_eq!(wants_parts(&error), parts, "{status} {code}");
-            assert_eq!(is_worth_another(&error), again, "{status} {code}");
-        }
-    }
 }

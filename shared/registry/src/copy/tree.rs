@@ -6,6 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use steward_core::{Digest, Reference};
 
 use super::CopyError;
+use super::platforms::Selection;
 use crate::error::RegistryError;
 use crate::manifest::{Descriptor, Manifest, ManifestFault, MediaType};
 use crate::place::Place;
@@ -13,9 +14,9 @@ use crate::place::Place;
 /// Manifests read at once.
 const CONCURRENCY: usize = 4;
 /// Indexes within indexes.
-const MAX_DEPTH: usize = 4;
+pub(super) const MAX_DEPTH: usize = 4;
 /// All manifests of one image together: they are held in memory until they are written.
-const MAX_TREE_BYTES: u64 = 32 * 1024 * 1024;
+pub(super) const MAX_TREE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// An image and everything below it that the target lacks.
 pub(super) struct Tree {
@@ -43,9 +44,14 @@ impl Tree {
     }
 }
 
-/// Reads what is below `root`. A child that the target has already is not read at all: a registry
-/// takes a manifest only when it has everything below it.
-pub(super) async fn read(from: &Place, to: &Place, root: Manifest) -> Result<Tree, CopyError> {
+/// Reads what is below the root of a selection. A child that the target (`to`) has already is not
+/// read at all: a registry takes a manifest only when it has everything below it.
+pub(super) async fn read(
+    from: &Place,
+    to: Option<&Place>,
+    selection: &Selection,
+) -> Result<Tree, CopyError> {
+    let root = selection.root.clone();
     let mut bytes = root.bytes().len() as u64;
     let mut seen: HashSet<Digest> = HashSet::from([root.digest().clone()]);
     let mut blobs: HashMap<Digest, Descriptor> = HashMap::new();
@@ -61,7 +67,7 @@ pub(super) async fn read(from: &Place, to: &Place, root: Manifest) -> Result<Tre
         children.extend(wanted.iter().map(|child| child.digest.clone()));
         let reads: Vec<_> = wanted
             .into_iter()
-            .map(|child| read_child(from, to, child))
+            .map(|child| read_child(from, to, selection, child))
             .collect();
         let level: Vec<Option<Manifest>> = stream::iter(reads)
             .buffered(CONCURRENCY)
@@ -72,10 +78,7 @@ pub(super) async fn read(from: &Place, to: &Place, root: Manifest) -> Result<Tre
         for manifest in &level {
             bytes += manifest.bytes().len() as u64;
             if bytes > MAX_TREE_BYTES {
-                return Err(CopyError::Source(RegistryError::TooLarge {
-                    subject: format!("all manifests of {from}@{} together", root.digest()),
-                    limit: MAX_TREE_BYTES,
-                }));
+                return Err(too_large(from, &root.descriptor()));
             }
             collect_blobs(manifest, &mut blobs, &mut foreign);
             wanted.extend(below(manifest, &mut seen));
@@ -97,19 +100,21 @@ pub(super) async fn read(from: &Place, to: &Place, root: Manifest) -> Result<Tre
 
 async fn read_child(
     from: &Place,
-    to: &Place,
+    to: Option<&Place>,
+    selection: &Selection,
     child: Descriptor,
 ) -> Result<Option<Manifest>, CopyError> {
     let reference = Reference::Digest(child.digest.clone());
-    if to
-        .find(&reference)
-        .await
-        .map_err(CopyError::Target)?
-        .is_some()
-    {
-        return Ok(None);
+    if let Some(to) = to {
+        let found = to.find(&reference).await.map_err(CopyError::Target)?;
+        if found.is_some() {
+            return Ok(None);
+        }
     }
-    let manifest = from.manifest(&reference).await.map_err(CopyError::Source)?;
+    let manifest = match selection.at_hand(&child.digest) {
+        Some(manifest) => manifest.clone(),
+        None => from.manifest(&reference).await.map_err(CopyError::Source)?,
+    };
     if manifest.media_type().as_str() != child.media_type {
         let fault = ManifestFault::MediaTypeDiffers {
             inside: manifest.media_type().to_string(),
@@ -118,6 +123,13 @@ async fn read_child(
         return Err(unusable(from, &manifest, fault));
     }
     Ok(Some(manifest))
+}
+
+pub(super) fn too_large(from: &Place, image: &Descriptor) -> CopyError {
+    CopyError::Source(RegistryError::TooLarge {
+        subject: format!("all manifests of {from}@{} together", image.digest),
+        limit: MAX_TREE_BYTES,
+    })
 }
 
 fn unusable(from: &Place, manifest: &Manifest, source: ManifestFault) -> CopyError {

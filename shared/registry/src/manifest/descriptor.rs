@@ -48,6 +48,20 @@ pub struct Platform {
     pub os_version: Option<String>,
 }
 
+impl Platform {
+    /// The platform in the policy's terms; nothing where the descriptor does not say it. `unknown` is
+    /// what builders write for attestations, which run nowhere.
+    #[must_use]
+    pub fn known(&self) -> Option<steward_core::facts::Platform> {
+        let named = |text: &str| !text.is_empty() && text != "unknown";
+        (named(&self.os) && named(&self.architecture)).then(|| steward_core::facts::Platform {
+            os: self.os.clone(),
+            architecture: self.architecture.clone(),
+            variant: self.variant.clone().filter(|variant| named(variant)),
+        })
+    }
+}
+
 impl Descriptor {
     /// A descriptor with the three required fields.
     #[must_use]
