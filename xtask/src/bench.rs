@@ -4,13 +4,12 @@
 //! after the other, and the ratio counts. Nothing is left out, losses included.
 
 mod copy;
-mod registry;
 mod start;
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use steward_testkit::cloud::debian::{DOCKER_REGISTRY, SKOPEO};
+use steward_testkit::cloud::debian::DOCKER_REGISTRY;
 use steward_testkit::cloud::{Python, package, paths};
 
 use crate::cli::{BenchOptions, BenchSubject};
@@ -31,13 +30,9 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     }
     if measures(BenchSubject::Copy) {
         let registry = DOCKER_REGISTRY.ensure(&|line| term::step(line))?;
-        let skopeo = SKOPEO.ensure(&|line| term::step(line))?;
-        let steward = steward()?;
-        lines.extend(runtime.block_on(copy::measure(&copy::Programs {
-            registry: &registry,
-            skopeo: &skopeo,
-            steward: &steward,
-        }))?);
+        let peers = copy::peers()?;
+        let only = options.only.as_deref();
+        lines.extend(runtime.block_on(copy::measure(&registry, &peers, options.copies, only))?);
     }
     for line in &lines {
         term::say(line);

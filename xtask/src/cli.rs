@@ -61,6 +61,12 @@ pub(crate) struct BenchOptions {
     /// How often each function is started
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(usize))]
     pub(crate) rounds: usize,
+    /// How often each program makes each copy
+    #[arg(long, default_value_t = 3)]
+    pub(crate) copies: usize,
+    /// Only the copies whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) only: Option<String>,
 }
 
 /// What `bench` can measure.

@@ -7,3 +7,4 @@ pub mod image;
 pub mod inbox;
 pub mod refusing_api;
 pub mod runtime_api;
+pub mod toll;

@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 pub(super) struct Registry {
     address: String,
     log: PathBuf,
+    content: PathBuf,
     process: Child,
 }
 
@@ -43,6 +44,7 @@ impl Registry {
         let registry = Self {
             address,
             log,
+            content: folder.join("content"),
             process,
         };
         let begin = Instant::now();
@@ -60,19 +62,75 @@ impl Registry {
         &self.address
     }
 
-    /// How many requests it has answered.
-    pub(super) fn requests(&self) -> anyhow::Result<usize> {
+    /// What it has answered since its start, as its log tells.
+    pub(super) fn answered(&self) -> anyhow::Result<Answered> {
         let log = std::fs::read_to_string(&self.log)?;
-        Ok(log
+        let mut answered = Answered::default();
+        for line in log
             .lines()
             .filter(|line| line.contains("response completed"))
-            .count())
+        {
+            answered.requests += 1;
+            answered.bytes_sent += number(line, "http.response.written=").unwrap_or_default();
+        }
+        Ok(answered)
     }
+
+    /// Bytes of everything that it keeps.
+    pub(super) fn stored(&self) -> anyhow::Result<u64> {
+        let mut open = vec![self.content.clone()];
+        let mut bytes = 0;
+        while let Some(folder) = open.pop() {
+            let entries = match std::fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                // Nothing was pushed yet.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error.into()),
+            };
+            for entry in entries {
+                let entry = entry?;
+                let kind = entry.metadata()?;
+                if kind.is_dir() {
+                    open.push(entry.path());
+                } else {
+                    bytes += kind.len();
+                }
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+/// What a registry has answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Answered {
+    pub(super) requests: u64,
+    /// Bytes of bodies.
+    pub(super) bytes_sent: u64,
+}
+
+/// The number behind a name in a line of the log.
+fn number(line: &str, name: &str) -> Option<u64> {
+    let (_, rest) = line.split_once(name)?;
+    rest.split(' ').next()?.parse().ok()
 }
 
 impl Drop for Registry {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers_are_read_from_a_line_of_the_log() {
+        let line = "time=\"2026-11-23\" level=info msg=\"response completed\" \
+            http.response.status=200 http.response.written=4711 instance.id=1";
+        assert_eq!(number(line, "http.response.written="), Some(4711));
+        assert_eq!(number(line, "http.request.length="), None);
     }
 }

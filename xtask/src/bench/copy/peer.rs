@@ -1,0 +1,110 @@
+//! The programs that are compared.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+use steward_testkit::cloud::command::find;
+use steward_testkit::cloud::debian::SKOPEO;
+
+use crate::term;
+
+/// A program that copies images.
+pub(in crate::bench) struct Peer {
+    pub(super) name: &'static str,
+    program: PathBuf,
+    arguments: Arguments,
+}
+
+/// How a program is told what to copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arguments {
+    Steward,
+    Skopeo,
+    Crane,
+    Regctl,
+    Ocync,
+}
+
+/// Programs that are measured where they are: on `PATH`, or where the variable says.
+const OPTIONAL: [(&str, &str, Arguments); 3] = [
+    ("crane", "BENCH_CRANE", Arguments::Crane),
+    ("regctl", "BENCH_REGCTL", Arguments::Regctl),
+    ("ocync", "BENCH_OCYNC", Arguments::Ocync),
+];
+
+/// Ours first, then skopeo, then those that are on this machine; says which are not.
+pub(super) fn all() -> anyhow::Result<Vec<Peer>> {
+    let mut peers = vec![
+        Peer {
+            name: "steward copy",
+            program: crate::bench::steward()?,
+            arguments: Arguments::Steward,
+        },
+        Peer {
+            name: "skopeo",
+            program: SKOPEO.ensure(&|line| term::step(line))?,
+            arguments: Arguments::Skopeo,
+        },
+    ];
+    for (name, variable, arguments) in OPTIONAL {
+        match std::env::var_os(variable)
+            .map(PathBuf::from)
+            .or_else(|| find(name))
+        {
+            Some(program) => peers.push(Peer {
+                name,
+                program,
+                arguments,
+            }),
+            None => term::note(format!(
+                "{name} is not compared: it is not on PATH, and {variable} names no program"
+            )),
+        }
+    }
+    Ok(peers)
+}
+
+impl Peer {
+    pub(super) fn is_ours(&self) -> bool {
+        self.arguments == Arguments::Steward
+    }
+
+    /// The command that copies one image, with everything below it, between registries that speak
+    /// plain HTTP. Nobody copies referrers, which not all of them can. `folder` is for what a program
+    /// wants to be told in a file.
+    pub(super) fn copy(&self, from: &str, to: &str, folder: &Path) -> anyhow::Result<Command> {
+        let mut command = Command::new(&self.program);
+        match self.arguments {
+            Arguments::Steward => {
+                command.args(["copy", "--quiet", "--no-referrers", from, to]);
+            }
+            Arguments::Skopeo => {
+                command.args(["--insecure-policy", "copy", "--quiet", "--all"]);
+                command.args(["--preserve-digests"]);
+                command.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
+                command.args([format!("docker://{from}"), format!("docker://{to}")]);
+            }
+            Arguments::Crane => {
+                command.args(["copy", "--insecure", from, to]);
+            }
+            Arguments::Regctl => {
+                let hosts: serde_json::Map<String, serde_json::Value> = [from, to]
+                    .into_iter()
+                    .filter_map(|image| image.split('/').next())
+                    .map(|host| (host.to_owned(), serde_json::json!({ "tls": "disabled" })))
+                    .collect();
+                let file = folder.join("regctl.json");
+                let configuration = serde_json::json!({ "hosts": hosts });
+                std::fs::write(&file, configuration.to_string())
+                    .with_context(|| format!("cannot write {}", file.display()))?;
+                command.env("REGCTL_CONFIG", &file);
+                command.args(["image", "copy", from, to]);
+            }
+            Arguments::Ocync => {
+                command.args(["copy", from, to]);
+            }
+        }
+        Ok(command)
+    }
+}
