@@ -98,6 +98,8 @@ impl Bench<'_> {
         source: &Registry,
     ) -> anyhow::Result<(Usage, Traffic)> {
         let place = self.folder.join("target");
+        // A run that failed has left what it moved.
+        let _ = std::fs::remove_dir_all(&place);
         let target = Registry::start(self.registry, &place)?;
         push_all(&target, &case.there).await?;
         let gates = match case.toll {
@@ -125,8 +127,9 @@ impl Bench<'_> {
         if let Some(gates) = &gates {
             traffic.refused = gates.source.passed().refused + gates.target.passed().refused;
         }
-        drop(target);
-        let _ = std::fs::remove_dir_all(&place);
+        for pushed in &case.images {
+            target.check(pushed)?;
+        }
         Ok((used, traffic))
     }
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
+use super::case::Pushed;
+
 /// A running registry; it ends with this value.
 pub(super) struct Registry {
     address: String,
@@ -74,6 +76,40 @@ impl Registry {
             answered.bytes_sent += number(line, "http.response.written=").unwrap_or_default();
         }
         Ok(answered)
+    }
+
+    /// Whether an image is there, whole: the tag, every manifest and every blob.
+    pub(super) fn check(&self, pushed: &Pushed) -> anyhow::Result<()> {
+        let Pushed { name, tag, image } = pushed;
+        let root = self.content.join("docker/registry/v2");
+        let link = root
+            .join("repositories")
+            .join(name)
+            .join("_manifests/tags")
+            .join(tag)
+            .join("current/link");
+        let tagged = std::fs::read_to_string(&link).unwrap_or_default();
+        if tagged != image.digest().to_string() {
+            bail!("it ended well, and {name}:{tag} is not the image: {tagged:?}");
+        }
+        let mut open = vec![image];
+        while let Some(image) = open.pop() {
+            let blobs = image
+                .blobs()
+                .iter()
+                .map(|blob| (blob.digest(), blob.size()));
+            let manifest = (image.digest(), image.manifest().len() as u64);
+            for (digest, size) in blobs.chain([manifest]) {
+                let prefix = digest.hex().get(..2).unwrap_or_default();
+                let data = root.join("blobs/sha256").join(prefix).join(digest.hex());
+                let length = std::fs::metadata(data.join("data")).map(|data| data.len());
+                if length.ok() != Some(size) {
+                    bail!("it ended well, and {digest} of {name}:{tag} is not there");
+                }
+            }
+            open.extend(image.children());
+        }
+        Ok(())
     }
 
     /// Bytes of everything that it keeps.
