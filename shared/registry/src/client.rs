@@ -12,6 +12,7 @@ use url::Url;
 use crate::auth::{Credentials, NoCredentials, Scope, Session};
 use crate::endpoint::{Endpoint, EndpointOverrides};
 use crate::error::RegistryError;
+use crate::limit::{Action, Gate, Limits};
 use crate::origin::Hop;
 use crate::repository::Repository;
 use crate::request::Call;
@@ -32,6 +33,7 @@ struct Shared {
     insecure: Vec<RegistryHost>,
     trusted: Vec<RegistryHost>,
     retry: RetryPolicy,
+    limits: Limits,
     /// Which registries list referrers by themselves, as far as seen.
     referrers: Mutex<HashMap<RegistryHost, bool>>,
 }
@@ -49,6 +51,7 @@ pub struct ClientBuilder {
     insecure: Vec<RegistryHost>,
     trusted: Vec<RegistryHost>,
     retry: RetryPolicy,
+    requests_at_once: usize,
     transport: TransportSettings,
 }
 
@@ -60,6 +63,7 @@ impl Default for ClientBuilder {
             insecure: Vec::new(),
             trusted: Vec::new(),
             retry: RetryPolicy::default(),
+            requests_at_once: 64,
             transport: TransportSettings::default(),
         }
     }
@@ -100,6 +104,15 @@ impl ClientBuilder {
     #[must_use]
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// How many requests of one kind (manifests read, manifests written, blobs read, uploads begun,
+    /// uploads sent) a registry gets at once, at most; 64 by default. The bound begins lower, grows
+    /// as the registry answers and falls when it refuses requests for being too many.
+    #[must_use]
+    pub fn requests_at_once(mut self, requests: usize) -> Self {
+        self.requests_at_once = requests;
         self
     }
 
@@ -158,6 +171,7 @@ impl ClientBuilder {
                 insecure: self.insecure,
                 trusted: self.trusted,
                 retry: self.retry,
+                limits: Limits::new(self.requests_at_once),
                 referrers: Mutex::default(),
             }),
         })
@@ -245,6 +259,11 @@ impl Client {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         known.insert(endpoint.host.clone(), has);
+    }
+
+    /// Where requests of one kind to a registry wait for their turn.
+    pub(crate) fn gate(&self, endpoint: &Endpoint, action: Action) -> Arc<Gate> {
+        self.shared.limits.gate(&endpoint.host, action)
     }
 
     pub(crate) fn retry_policy(&self) -> &RetryPolicy {

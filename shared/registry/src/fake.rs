@@ -1,10 +1,12 @@
 //! A registry for tests: it keeps what is pushed, checks what a good registry checks, writes down
 //! every request, and misbehaves on demand. It shares no code with the client.
 
+mod answer;
 mod image;
 mod quirks;
 mod routes;
 mod store;
+mod uploads;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub(crate) use image::{Image, ImageSpec, bytes_of_size, digest, image, index, referrer};
-pub(crate) use quirks::{Access, Fault, Mounts, Quirks, What};
+pub(crate) use quirks::{Access, Fault, Mounts, Quirks, Throttle, What};
 pub(crate) use store::Store;
 
 use crate::client::{Client, ClientBuilder};
@@ -92,7 +94,7 @@ impl Fake {
                 let state = Arc::clone(&shared);
                 connections.spawn(async move {
                     let service = hyper::service::service_fn(move |request| {
-                        routes::answer(Arc::clone(&state), request)
+                        answer::answer(Arc::clone(&state), request)
                     });
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
@@ -172,7 +174,7 @@ pub(crate) fn client() -> ClientBuilder {
     Client::builder().retry(RetryPolicy::immediate())
 }
 
-type Answer = Result<http::Response<routes::Body>, Cut>;
+type Answer = Result<http::Response<answer::Body>, Cut>;
 
 /// Ends the connection without an answer.
 #[derive(Debug, thiserror::Error)]

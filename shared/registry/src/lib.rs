@@ -11,6 +11,7 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod layout;
+mod limit;
 mod manifest;
 mod origin;
 mod place;

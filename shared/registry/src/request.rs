@@ -1,6 +1,7 @@
 //! One request to a registry: authentication, retries, redirects.
 
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, HeaderMap, LOCATION};
@@ -8,9 +9,11 @@ use http::{HeaderValue, Method, StatusCode};
 
 use crate::auth::Scope;
 use crate::error::{Exchange, RegistryError};
+use crate::limit::{Action, Pass};
 use crate::origin::{Hop, Purpose};
 use crate::reply;
 use crate::repository::Repository;
+use crate::retry::retry_after;
 
 /// No chain of redirects is longer than this.
 const MAX_REDIRECTS: usize = 5;
@@ -97,8 +100,9 @@ impl Repository {
     /// registry.
     async fn follow(&self, call: &Call) -> Result<Reply, RegistryError> {
         let mut call = call.clone();
+        let action = Action::of(&call.method, call.hop.url.path());
         for _ in 0..=MAX_REDIRECTS {
-            let reply = self.authenticated(&call).await?;
+            let reply = self.authenticated(&call, action).await?;
             if !reply.status().is_redirection() {
                 return Ok(reply);
             }
@@ -118,7 +122,7 @@ impl Repository {
     }
 
     /// One request, and the same once more where the registry wants other credentials.
-    async fn authenticated(&self, call: &Call) -> Result<Reply, RegistryError> {
+    async fn authenticated(&self, call: &Call, action: Action) -> Result<Reply, RegistryError> {
         let mut shown = self.authorization(&call.hop, &call.scope).await?;
         let mut renewed = false;
         loop {
@@ -129,14 +133,18 @@ impl Repository {
             if let Some(body) = &call.body {
                 request = request.body(body.clone());
             }
+            let pass = self.client().gate(self.endpoint(), action).enter().await;
+            self.count();
             let transport = self.client().transport();
             let response = transport.send(request, &exchange, &call.hop.url).await?;
             let status = response.status();
             if status.is_success() || is_redirect(status) {
+                pass.answered();
                 return Ok(Reply { response, exchange });
             }
             let headers = response.headers().clone();
             let error = reply::refused(response, *exchange).await;
+            self.tell(pass, &error, &headers);
             let asks =
                 matches!(error, RegistryError::Unauthorized(_)) || reply::is_expired_token(&error);
             if renewed || !call.hop.own || !asks {
@@ -180,14 +188,35 @@ impl Repository {
             .await
     }
 
-    /// A counted request with the headers that every request has.
+    /// Counts a request that is about to be sent.
+    pub(crate) fn count(&self) {
+        self.meter().fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Tells everybody who speaks to the registry what a refusal says about how much it takes.
+    pub(crate) fn tell(&self, pass: Pass, error: &RegistryError, headers: &HeaderMap) {
+        let overloaded = |exchange: &Exchange| exchange.status == Some(503);
+        let is_too_much = match error {
+            RegistryError::RateLimited { .. } => true,
+            RegistryError::Unavailable(exchange) => overloaded(exchange),
+            _ => false,
+        };
+        if !is_too_much {
+            return pass.answered();
+        }
+        // Who asks for more patience than there is, is not waited for: the request fails.
+        let longest = self.client().retry_policy().max;
+        let asked = retry_after(headers, SystemTime::now());
+        pass.refused(asked.filter(|asked| *asked <= longest));
+    }
+
+    /// A request with the headers that every request has.
     pub(crate) fn prepare(
         &self,
         method: Method,
         hop: &Hop,
         authorization: Option<HeaderValue>,
     ) -> reqwest::RequestBuilder {
-        self.meter().fetch_add(1, Ordering::Relaxed);
         let mut request = self.client().transport().request(method, hop);
         if hop.own {
             if let Some(host) = &self.endpoint().host_header {

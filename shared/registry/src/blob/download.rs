@@ -83,8 +83,8 @@ impl Download {
 
     /// The last state of the hasher that was kept at or before a place in the blob.
     pub(crate) fn checkpoint(&self, place: u64) -> Option<(u64, Hasher)> {
-        let kept = self.checkpoints.iter().rev();
-        kept.cloned().find(|(at, _)| *at <= place)
+        let mut kept = self.checkpoints.iter().rev();
+        kept.find(|(at, _)| *at <= place).cloned()
     }
 
     pub(crate) fn descriptor(&self) -> &Descriptor {

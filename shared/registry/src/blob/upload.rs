@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{Download, Flow, flow};
 use crate::error::{Exchange, RegistryError};
+use crate::limit::Action;
 use crate::manifest::Descriptor;
 use crate::origin::{Hop, Purpose};
 use crate::reply;
@@ -237,8 +238,11 @@ impl Repository {
         flow: &Arc<Flow>,
     ) -> Result<Reply, RegistryError> {
         let scope = self.write_scope();
+        let gate = self.client().gate(self.endpoint(), Action::UploadSend);
+        let pass = gate.enter().await;
         let shown = self.authorization(hop, &scope).await?;
         let exchange = Exchange::new(&method, &hop.url);
+        self.count();
         let body = body(
             Arc::clone(source).lock_owned().await,
             part,
@@ -265,10 +269,12 @@ impl Repository {
         })?
         .map_err(|e| crate::transport::failed(e, &exchange, &hop.url))?;
         if response.status().is_success() {
+            pass.answered();
             return Ok(Reply { response, exchange });
         }
         let headers = response.headers().clone();
         let error = reply::refused(response, *exchange).await;
+        self.tell(pass, &error, &headers);
         if hop.own
             && (matches!(error, RegistryError::Unauthorized(_)) || reply::is_expired_token(&error))
         {

@@ -1,10 +1,15 @@
 //! The copy as a whole, between fake registries.
 
+mod batch;
 mod budget;
+mod deadline;
 mod faults;
 mod images;
 mod layouts;
+mod platforms;
 mod referrers;
+mod throttled;
+mod verify;
 
 use std::sync::Arc;
 

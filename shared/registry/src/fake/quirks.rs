@@ -34,6 +34,8 @@ pub(crate) enum What {
     Status(u16, Vec<(&'static str, String)>, &'static str),
     /// Cuts the connection after so many bytes of the request's body.
     CutRequest(u64),
+    /// Takes so many bytes of the request's body, and then no more, for ever.
+    HangRequest(u64),
     /// Cuts the connection after so many bytes of the reply's body.
     CutReply(u64),
     /// Redirects (307) to an address.
@@ -64,8 +66,22 @@ impl Fault {
     }
 }
 
+/// A bound on how many requests of a kind are served in any one second.
+#[derive(Clone, Debug)]
+pub(crate) struct Throttle {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) per_second: usize,
+    /// What a refusal asks for.
+    pub(crate) retry_after: Option<String>,
+    pub(crate) served: Vec<std::time::Instant>,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Quirks {
+    pub(crate) throttle: Option<Throttle>,
+    /// Every answer takes this much longer.
+    pub(crate) delay: std::time::Duration,
     pub(crate) access: Access,
     pub(crate) mounts: Mounts,
     pub(crate) faults: Vec<Fault>,

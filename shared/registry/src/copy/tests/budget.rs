@@ -197,10 +197,13 @@ async fn a_batched_look_replaces_the_looks_for_single_blobs() {
 }
 
 /// A copy to an ECR registry, which the fake stands in for.
-fn to_ecr(from: &Fake, to: &Fake) -> CopyRequest {
-    let host: RegistryHost = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
-        .parse()
-        .unwrap();
+pub(super) fn to_ecr(from: &Fake, to: &Fake) -> CopyRequest {
+    to_named(from, to, "111122223333.dkr.ecr.eu-west-1.amazonaws.com")
+}
+
+/// A copy to a registry of this name, which the fake stands in for.
+pub(super) fn to_named(from: &Fake, to: &Fake, host: &str) -> CopyRequest {
+    let host: RegistryHost = host.parse().unwrap();
     let client = crate::fake::client()
         .endpoints(format!("{host}={}", to.url("")).parse().unwrap())
         .build()
