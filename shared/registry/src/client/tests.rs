@@ -3,6 +3,7 @@
 
 mod access;
 mod hostile;
+mod smuggling;
 mod ways;
 
 use std::sync::Mutex;

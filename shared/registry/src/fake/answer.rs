@@ -156,6 +156,7 @@ pub(super) async fn answer(state: Shared, request: Request<Incoming>) -> Answer 
             plain.body = bytes;
             plain
         }
+        Some(What::Header(name, value)) => state.lock().unwrap().route(&asked).header(name, value),
         Some(What::Endless) => {
             endless = true;
             state.lock().unwrap().route(&asked).without_length()

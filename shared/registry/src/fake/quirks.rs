@@ -42,6 +42,8 @@ pub(crate) enum What {
     Redirect(String),
     /// Sends these bytes instead.
     Bytes(Vec<u8>),
+    /// Answers as usual, with this header as well.
+    Header(&'static str, &'static str),
     /// Sends a body without end.
     Endless,
 }

@@ -76,3 +76,21 @@ async fn several_images_have_to_be_told_apart() {
     let error = layout.only_image().await.unwrap_err().to_string();
     assert!(error.contains("v1, v2"), "{error}");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_blob_that_leads_out_of_the_folder_is_not_taken_for_its_digest() {
+    let (folder, layout) = layout_with(r#"{"schemaVersion":2,"manifests":[]}"#).await;
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret");
+    std::fs::write(&secret, "hush").unwrap();
+    let blobs = folder.path().join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).unwrap();
+    std::os::unix::fs::symlink(&secret, blobs.join("a".repeat(64))).unwrap();
+    let digest = format!("sha256:{}", "a".repeat(64)).parse().unwrap();
+    let descriptor = Descriptor::new("x", digest, 4);
+    let retry = crate::retry::RetryPolicy::none();
+    let download = crate::blob::Download::new(layout.into(), descriptor, retry);
+    let error = download.collect(100).await.unwrap_err();
+    assert_eq!(error.error_type(), "digest_mismatch");
+}
