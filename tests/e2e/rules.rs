@@ -1,5 +1,7 @@
 //! Each rule and each action of the tag guard, from a real push.
 
+mod delete;
+
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
@@ -246,17 +248,6 @@ async fn a_missing_signature_is_told_when_its_grace_ends_and_not_before() {
         "{}",
         world.stories("signed/no:v1")
     );
-}
-
-#[tokio::test]
-async fn a_young_image_is_not_deleted_before_its_time() {
-    let world = world();
-    let image = image("young");
-    world.push("delete/app", "tmp-1", &image);
-    let plan = decided(world, "delete/app:tmp-1").await;
-    assert!(plan["recheck_at"].is_string(), "{plan:#}");
-    told(world, "delete/app:tmp-1", "old-ones-go").await;
-    assert_eq!(world.home("delete/app:tmp-1"), manifest(&image));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use steward_core::event::incoming::{Incoming, Review};
 use steward_runtime::Failure;
-use steward_runtime::later::MAX_DELAY;
+use steward_runtime::later::Wait;
 
 use crate::plan::Plan;
 use crate::subject::Subject;
@@ -94,8 +94,17 @@ impl TagGuard {
             );
             return Ok(());
         };
-        let event = review.to_event(&incoming.envelope);
-        later.send(&event, wait(due, now).min(MAX_DELAY)).await?;
+        let envelope = &incoming.envelope;
+        let image = match &review.digest {
+            Some(digest) => format!("{}:{}@{digest}", review.repository, review.tag),
+            None => format!("{}:{}", review.repository, review.tag),
+        };
+        let wait = Wait {
+            what: format!("{}/{}/{image}/{due}", envelope.account, envelope.region),
+            due: due.into(),
+            delay: wait(due, now),
+        };
+        later.send(&review.to_event(envelope), &wait).await?;
         Ok(())
     }
 }

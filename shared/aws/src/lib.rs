@@ -11,6 +11,8 @@ pub mod events;
 mod http;
 #[cfg(feature = "s3")]
 pub mod s3;
+#[cfg(feature = "scheduler")]
+pub mod scheduler;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 #[cfg(feature = "sns")]

@@ -56,6 +56,8 @@ pub struct Settings {
     pub dlq_url: Option<String>,
     /// The function's own queue.
     pub queue_url: Option<String>,
+    /// Schedules for what waits longer than a queue can keep it.
+    pub schedules: Option<ScheduleSettings>,
     /// The queue's `maxReceiveCount`.
     pub max_receives: Option<u32>,
     /// The first back-off after a transient failure.
@@ -71,6 +73,15 @@ pub struct Settings {
     pub function_name: String,
     /// The function's version in AWS.
     pub function_version: String,
+}
+
+/// Where one-time schedules are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleSettings {
+    /// The group that they belong to.
+    pub group: String,
+    /// The role that may send to the function's own queue.
+    pub role_arn: String,
 }
 
 /// Every mistake of the environment.
@@ -140,6 +151,7 @@ impl Settings {
         let event_bus = reader.optional("STEWARD_EVENT_BUS", "a bus name or ARN", some);
         let dlq_url = reader.optional("STEWARD_DLQ_URL", url, queue_url);
         let queue = reader.optional("STEWARD_QUEUE_URL", url, queue_url);
+        let schedules = reader.schedules();
         let max_receives = reader.optional(
             "STEWARD_MAX_RECEIVES",
             "the queue's maxReceiveCount, from 1 to 1000",
@@ -170,6 +182,7 @@ impl Settings {
                     event_bus: event_bus.unwrap_or_else(|| "default".to_owned()),
                     dlq_url,
                     queue_url: queue,
+                    schedules,
                     max_receives,
                     retry_base,
                     concurrency: concurrency.unwrap_or(4),
@@ -224,6 +237,28 @@ impl Reader<'_> {
             self.errors.push(SettingsError::Missing { name, expected });
         }
         value
+    }
+
+    /// Both or neither: half of it would wait in the queue without a word.
+    fn schedules(&mut self) -> Option<ScheduleSettings> {
+        const GROUP: (&str, &str) = ("STEWARD_SCHEDULE_GROUP", "the name of a schedule group");
+        const ROLE: (&str, &str) = (
+            "STEWARD_SCHEDULE_ROLE",
+            "the ARN of the role that schedules send with, arn:aws:iam::<account>:role/<name>",
+        );
+        let group = self.optional(GROUP.0, GROUP.1, some);
+        let is_role = |x: &str| x.starts_with("arn:") && x.contains(":role/");
+        let errors = self.errors.len();
+        let role_arn = self.optional(ROLE.0, ROLE.1, |x| is_role(x).then(|| x.to_owned()));
+        let (name, expected) = match (group, role_arn) {
+            (Some(group), Some(role_arn)) => return Some(ScheduleSettings { group, role_arn }),
+            (None, None) => return None,
+            (Some(_), None) if self.errors.len() > errors => return None,
+            (Some(_), None) => ROLE,
+            (None, Some(_)) => GROUP,
+        };
+        self.errors.push(SettingsError::Missing { name, expected });
+        None
     }
 
     fn seconds(

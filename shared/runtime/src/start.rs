@@ -10,15 +10,17 @@ use serde_json::value::RawValue;
 use steward_aws::SdkConfig;
 use steward_aws::events::SdkEventBus;
 use steward_aws::s3::SdkObjects;
+use steward_aws::scheduler::SdkSchedules;
 use steward_aws::sqs::{SdkSqs, Sqs};
 use steward_aws::ssm::{Parameters, SdkParameters};
 use steward_core::Region;
 
 use crate::batch::{BatchSettings, Batches};
-use crate::env::{ProcessEnvironment, Settings};
+use crate::env::{ProcessEnvironment, ScheduleSettings, Settings};
 use crate::failure::chain;
 use crate::handler::Handler;
 use crate::invocation::Invocations;
+use crate::later::{Later, OwnQueue, OwnSchedules, queue_arn};
 use crate::policy::{AwsPolicySource, PolicyStore};
 use crate::sink::{BusSink, EventSink};
 
@@ -155,10 +157,24 @@ impl Init {
 
     /// The function's own queue, to look again later; `None` where `STEWARD_QUEUE_URL` is not set.
     #[must_use]
-    pub fn later(&self) -> Option<Arc<dyn crate::later::Later>> {
+    pub fn later(&self) -> Option<Arc<dyn Later>> {
         let queue_url = self.settings.queue_url.clone()?;
         let sqs: Arc<dyn Sqs> = Arc::new(SdkSqs::new(&self.sdk));
-        Some(Arc::new(crate::later::OwnQueue::new(sqs, queue_url)))
+        let schedules = self.schedules(&queue_url);
+        Some(Arc::new(OwnQueue::new(sqs, queue_url, schedules)))
+    }
+
+    fn schedules(&self, queue_url: &str) -> Option<OwnSchedules> {
+        let ScheduleSettings { group, role_arn } = self.settings.schedules.clone()?;
+        let region = self.region()?;
+        let dlq_url = self.settings.dlq_url.as_deref();
+        Some(OwnSchedules {
+            schedules: Arc::new(SdkSchedules::new(&self.sdk)),
+            group,
+            role_arn,
+            queue_arn: queue_arn(queue_url, &region)?,
+            dead_letter_arn: dlq_url.and_then(|url| queue_arn(url, &region)),
+        })
     }
 
     /// Publishing to SNS.

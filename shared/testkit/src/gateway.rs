@@ -14,6 +14,7 @@
 //! |---|---|
 //! | `GET /_gateway/log` | recent pushes, deletions and events |
 //! | `POST /_gateway/events` | changes [`EventOptions`]; fields that are not named keep their value |
+//! | `POST /_gateway/age` | says that an image of the home registry was pushed earlier: `repository`, `image` (a tag or a digest), `older_by_seconds` |
 //! | `POST /_gateway/faults` | adds an [`Outage`]; `DELETE` ends all, `GET` lists them |
 
 mod activity;

@@ -42,8 +42,8 @@ async fn without_the_state_table_decisions_go_on_and_say_so() {
     assert_eq!(world.tags("prod/app", &latest).await.len(), 1, "it is kept");
 
     // What was missed is looked at again once the table is back.
-    let (review, delay) = world.later.take().pop().unwrap();
-    assert_eq!(delay.as_secs(), 300);
+    let (review, wait) = world.later.take().pop().unwrap();
+    assert_eq!(wait.delay.as_secs(), 300);
     world.state.fail(false);
     world.at("2026-11-23T10:05:00Z");
     let review = parse_value(&review).unwrap();

@@ -41,6 +41,11 @@ fn every_variable_is_taken() {
             "STEWARD_QUEUE_URL",
             "https://sqs.eu-west-1.amazonaws.com/111122223333/q",
         ),
+        ("STEWARD_SCHEDULE_GROUP", "steward-tag-guard"),
+        (
+            "STEWARD_SCHEDULE_ROLE",
+            "arn:aws:iam::111122223333:role/schedules",
+        ),
         ("STEWARD_MAX_RECEIVES", "5"),
         ("STEWARD_RETRY_BASE", "2"),
         ("STEWARD_CONCURRENCY", "8"),
@@ -54,10 +59,28 @@ fn every_variable_is_taken() {
         settings.dlq_url.as_deref(),
         Some("http://127.0.0.1:4566/111122223333/dlq")
     );
+    assert_eq!(settings.schedules.unwrap().group, "steward-tag-guard");
     assert_eq!(settings.max_receives, Some(5));
     assert_eq!(settings.retry_base, Duration::from_secs(2));
     assert_eq!(settings.concurrency, 8);
     assert_eq!(settings.log, "debug");
+}
+
+#[test]
+fn schedules_need_a_group_and_a_role() {
+    let role = "arn:aws:iam::111122223333:role/schedules";
+    for (group, given, missing) in [
+        ("", role, "STEWARD_SCHEDULE_GROUP is not set"),
+        ("group", "", "STEWARD_SCHEDULE_ROLE is not set"),
+        ("group", "admin", "STEWARD_SCHEDULE_ROLE is \"admin\""),
+    ] {
+        let mut strings = lambda();
+        strings.insert("STEWARD_SCHEDULE_GROUP", group);
+        strings.insert("STEWARD_SCHEDULE_ROLE", given);
+        let errors = Settings::from_strings(&strings).unwrap_err();
+        assert_eq!(errors.0.len(), 1, "{errors}");
+        assert!(errors.to_string().starts_with(missing), "{errors}");
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! What an operator does with a running local cloud.
 
+use std::time::Duration;
+
+use http::Method;
 use serde_json::{Value, json};
 
 use super::addresses::Facts;
@@ -93,6 +96,30 @@ impl CloudClient {
     /// When the value has no `detail-type` or `detail`, or the bus refuses it.
     pub async fn put_event(&self, event: &Value) -> Result<String, CloudError> {
         wiring::put_event(&self.api, event).await
+    }
+
+    /// Lets the home registry say that an image was pushed so much earlier than it was. `image` is a
+    /// tag or a digest. Pushed anew after a deletion, it is new.
+    ///
+    /// # Errors
+    /// When there is no such image, or the registry cannot be asked.
+    pub async fn age_image(
+        &self,
+        repository: &str,
+        image: &str,
+        older_by: Duration,
+    ) -> Result<(), CloudError> {
+        let addresses = &self.facts.addresses;
+        let registry = format!("http://{}", addresses.registry);
+        let input = json!({
+            "repository": repository,
+            "image": image,
+            "older_by_seconds": older_by.as_secs(),
+        });
+        Api::new(&registry, &addresses.account, &addresses.region)
+            .rest("ecr", Method::POST, "/_gateway/age", Some(&input))
+            .await?;
+        Ok(())
     }
 
     /// How many messages of a queue could be received now. `output` names a queue among the stack's

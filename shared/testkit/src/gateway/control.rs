@@ -3,6 +3,7 @@
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -51,16 +52,41 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Respo
                 Err(error) => wrong(&error),
             }
         }
-        (_, "/_gateway/log" | "/_gateway/events" | "/_gateway/faults") => (
+        (Method::POST, "/_gateway/age") => match age(shared, request).await {
+            Ok(aged) => (StatusCode::OK, aged),
+            Err(error) => wrong(&error),
+        },
+        (_, "/_gateway/log" | "/_gateway/events" | "/_gateway/faults" | "/_gateway/age") => (
             StatusCode::METHOD_NOT_ALLOWED,
             json!({ "error": "this page does not take that method" }),
         ),
         _ => (
             StatusCode::NOT_FOUND,
-            json!({ "error": "the gateway has the pages /_gateway/log, /_gateway/events and /_gateway/faults" }),
+            json!({ "error": "the gateway has the pages /_gateway/log, /_gateway/events, /_gateway/faults and /_gateway/age" }),
         ),
     };
     reply::json(status, "application/json", &body)
+}
+
+/// What is asked of `/_gateway/age`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Age {
+    repository: String,
+    /// A tag or a digest.
+    image: String,
+    older_by_seconds: u64,
+}
+
+/// Makes an image of the home registry older than it is.
+async fn age(shared: &Shared, request: Request<Incoming>) -> Result<Value, String> {
+    let age: Age = serde_json::from_value(read(request).await?).map_err(|e| e.to_string())?;
+    let images = &shared.images;
+    let at = images.repository(&shared.home, &age.repository).await;
+    let at = at.map_err(|refusal| refusal.to_string())?;
+    let digest = images.age(&at, &age.image, age.older_by_seconds).await;
+    let digest = digest.map_err(|refusal| refusal.to_string())?;
+    Ok(json!({ "digest": digest }))
 }
 
 fn wrong(error: &str) -> (StatusCode, Value) {

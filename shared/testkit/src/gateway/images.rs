@@ -4,6 +4,7 @@
 //! The emulator keeps the truth: which repositories, images and tags there are. The gateway keeps
 //! only what it read of manifests, by digest, which cannot change.
 
+mod age;
 mod put;
 mod remove;
 mod settings;
@@ -30,6 +31,7 @@ use super::{
     upstream::{Upstream, UpstreamError, collect},
 };
 
+use age::Ages;
 pub(crate) use put::Put;
 pub(crate) use remove::{ImageId, RemoveFailure, find};
 pub(crate) use settings::{Exclusions, Settings};
@@ -72,6 +74,7 @@ pub(crate) struct Images {
     manifests: Mutex<HashMap<Digest, Arc<Manifest>>>,
     /// Images in the archive storage class, which the emulator does not have.
     archived: Mutex<HashSet<(Registry, String, Digest)>>,
+    ages: Ages,
 }
 
 impl Images {
@@ -84,6 +87,7 @@ impl Images {
             locks: Mutex::default(),
             manifests: Mutex::default(),
             archived: Mutex::default(),
+            ages: Ages::default(),
         }
     }
 
@@ -179,14 +183,15 @@ impl Images {
         let details = body.get("imageDetails").and_then(Value::as_array);
         let images = details.into_iter().flatten().filter_map(|detail| {
             let tags = detail.get("imageTags").and_then(Value::as_array);
+            let digest: Digest = detail.get("imageDigest")?.as_str()?.parse().ok()?;
             Some(StoredImage {
-                digest: detail.get("imageDigest")?.as_str()?.parse().ok()?,
+                pushed_at: self.pushed_at(at, &digest, detail.get("imagePushedAt")),
+                digest,
                 tags: tags
                     .into_iter()
                     .flatten()
                     .filter_map(|tag| tag.as_str().map(str::to_owned))
                     .collect(),
-                pushed_at: detail.get("imagePushedAt").cloned().unwrap_or(json!(0)),
             })
         });
         Ok(images.collect())
@@ -199,12 +204,9 @@ impl Images {
         reference: &str,
     ) -> Result<Option<StoredManifest>, Refusal> {
         let images = self.images(at).await?;
-        let found = images
-            .iter()
-            .find(|i| i.digest.as_str() == reference || i.tags.iter().any(|t| t == reference));
-        match found {
+        match holder(&images, reference) {
             // An image is what the API knows: the emulator would serve deleted ones by digest.
-            Some(image) => Ok(Some(self.bytes_of(at, &image.digest).await?)),
+            Some(digest) => Ok(Some(self.bytes_of(at, digest).await?)),
             None => Ok(None),
         }
     }
@@ -369,4 +371,12 @@ impl Images {
         self.log.add(Activity::Change(change.clone()));
         self.emitter.emit(change, referrer);
     }
+}
+
+/// The image that a tag or digest names.
+fn holder<'i>(images: &'i [StoredImage], reference: &str) -> Option<&'i Digest> {
+    let names = |image: &&StoredImage| {
+        image.digest.as_str() == reference || image.tags.iter().any(|tag| tag == reference)
+    };
+    images.iter().find(names).map(|image| &image.digest)
 }

@@ -117,3 +117,40 @@ async fn a_failing_bus_does_not_fail_a_push() {
     );
     stage.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_is_as_old_as_a_test_wants_it_until_it_is_pushed_anew() {
+    let stage = Stage::start().await;
+    let image = app("eight");
+    let pushed_at = async || {
+        let input = json!({"repositoryName": "team/app", "imageIds": [{"imageTag": "v1"}]});
+        let answer = stage.ecr(Home, "DescribeImages", input).await;
+        answer.json()["imageDetails"][0]["imagePushedAt"].as_f64().unwrap()
+    };
+    push(&stage.url(), "team/app", Some("v1"), &image)
+        .await
+        .unwrap();
+    let before = pushed_at().await;
+    let older = json!({"repository": "team/app", "image": "v1", "older_by_seconds": 86_400});
+    let answer = stage.post("/_gateway/age", older.clone()).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!((before - pushed_at().await - 86_400.0).abs() < 1.0);
+
+    let by_digest = json!({
+        "repositoryName": "team/app", "imageIds": [{"imageDigest": image.digest().as_str()}],
+    });
+    stage.ecr(Home, "BatchDeleteImage", by_digest).await;
+    push(&stage.url(), "team/app", Some("v1"), &image)
+        .await
+        .unwrap();
+    assert!(pushed_at().await >= before);
+    for wrong in [
+        json!({"repository": "team/app", "image": "v2", "older_by_seconds": 1}),
+        json!({"repository": "team/none", "image": "v1", "older_by_seconds": 1}),
+        json!({"repository": "team/app", "image": "v1"}),
+    ] {
+        let answer = stage.post("/_gateway/age", wrong).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    }
+    stage.stop().await;
+}

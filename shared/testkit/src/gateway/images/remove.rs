@@ -207,6 +207,7 @@ impl Images {
 
     /// Deletes an image with its tags from the emulator, from both of its stores.
     pub(crate) async fn delete(&self, at: &Repository, digest: &Digest) -> Result<(), Refusal> {
+        self.forget(at, digest);
         let path = format!("/v2/{}/manifests/{digest}", at.name);
         let response = self
             .upstream
