@@ -169,7 +169,8 @@ impl CaseFile {
                 let message = format!("the case {:?} {message}", case.name.value);
                 mistakes.push(Mistake::at(at, message));
             }
-            for rule in &case.expect.violations {
+            let undecided = case.expect.undecided.iter().flatten();
+            for rule in case.expect.violations.iter().chain(undecided) {
                 if !policy
                     .tag_rules
                     .iter()

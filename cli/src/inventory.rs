@@ -5,6 +5,8 @@
 
 mod entry;
 mod reader;
+mod seen;
 
 pub use entry::{Entry, Place, schema};
 pub use reader::{InventoryError, MAX_LINE_BYTES, Reader};
+pub use seen::At;

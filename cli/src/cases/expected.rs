@@ -35,7 +35,7 @@ pub struct Expected {
     /// Whether no rule was looked at.
     pub skipped: Option<bool>,
     /// The rules that have no answer for want of facts.
-    pub undecided: Option<Vec<String>>,
+    pub undecided: Option<Vec<Spanned<String>>>,
 }
 
 /// Whether an image is to be looked at again.
@@ -119,7 +119,7 @@ impl Expected {
             let decided = plan.rules.iter().filter(|outcome| outcome.undecided);
             compare(
                 "undecided",
-                list(undecided.iter().map(String::as_str)),
+                list(undecided.iter().map(|rule| rule.value.as_str())),
                 list(decided.map(|outcome| outcome.rule.as_str())),
             );
         }

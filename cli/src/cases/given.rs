@@ -15,7 +15,7 @@ use steward_core::{RepositoryName, Tag};
 use super::digests::Digests;
 use super::time::{GivenTime, Size};
 pub(crate) use forms::pusher;
-use forms::{GivenLayer, GivenLayers, GivenReferrer};
+use forms::{GivenLayer, GivenLayers, GivenPort, GivenReferrer};
 
 /// Media types of what is not said otherwise (OCI image specification, `media-types.md`).
 const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -80,7 +80,7 @@ pub struct GivenImage {
     /// When the image was built.
     pub created: Option<GivenTime>,
     /// Ports, such as `8080/tcp`.
-    pub exposed_ports: Option<Vec<String>>,
+    pub exposed_ports: Option<Vec<GivenPort>>,
     /// The base image's name, written to its annotation.
     pub base_image: Option<String>,
     /// The compressed size of each image in bytes.
@@ -317,7 +317,12 @@ impl GivenImage {
                 created,
                 user: self.user.unwrap_or_default(),
                 labels: self.labels.unwrap_or_default(),
-                exposed_ports: self.exposed_ports.unwrap_or_default(),
+                exposed_ports: self
+                    .exposed_ports
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|port| port.0)
+                    .collect(),
             }),
             layers: Some(found),
             ..blank

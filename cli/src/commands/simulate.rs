@@ -29,6 +29,12 @@ use tally::Tally;
 pub fn run(args: &SimulateArgs, output: &mut Output) -> Result<Exit, CliError> {
     let files = std::iter::once(&args.policy).chain(&args.source.inventory);
     input::refuse_second_stdin(files.map(AsRef::as_ref))?;
+    if output.format() == Format::Json && args.html.as_deref().is_some_and(input::is_stdin) {
+        return Err(CliError::Usage {
+            message: "--format json and --html - would both write to standard output".into(),
+            remedy: "give --html the name of a file".into(),
+        });
+    }
     let (policy, policy_name) = input::policy(&args.policy)?;
     let now = args.now.unwrap_or_else(Timestamp::now);
     let mut tally = Tally::new(&policy, now);

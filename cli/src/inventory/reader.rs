@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, de};
 use steward_core::facts::ImageFacts;
 use steward_core::{Digest, RepositoryName, Tag};
 
-use super::entry::{Entry, Place};
+use super::entry::{self, Entry};
+use super::seen::{At, Seen};
 
 /// The longest line: an index with many images, each with its configuration and layers.
 pub const MAX_LINE_BYTES: usize = 8 << 20;
@@ -38,6 +39,16 @@ pub enum InventoryError {
         /// The most that a line may have.
         limit: usize,
     },
+    /// A registry has each tag and each image of a repository once; counted twice, they would be wrong.
+    #[error("{place}: {what} is there twice, {first} has it already")]
+    Twice {
+        /// Which line or image.
+        place: At,
+        /// The tag or the image.
+        what: String,
+        /// The line or image that named it first.
+        first: At,
+    },
     /// Neither lines nor the output of the AWS command line.
     #[error("it looks like the output of `aws ecr describe-images`, but: {message}")]
     Aws {
@@ -50,13 +61,17 @@ impl InventoryError {
     /// Whether the lines after this one can be read.
     #[must_use]
     pub fn can_go_on(&self) -> bool {
-        matches!(self, Self::Line { .. } | Self::TooLong { .. })
+        matches!(
+            self,
+            Self::Line { .. } | Self::TooLong { .. } | Self::Twice { .. }
+        )
     }
 }
 
 /// Reads the images of an inventory, one by one.
 pub struct Reader<R> {
     source: Source<R>,
+    seen: Seen,
 }
 
 enum Source<R> {
@@ -79,6 +94,7 @@ impl<R: BufRead> Reader<R> {
     pub fn new(stream: R) -> Self {
         Self {
             source: Source::Unknown(stream),
+            seen: Seen::default(),
         }
     }
 
@@ -89,6 +105,15 @@ impl<R: BufRead> Reader<R> {
     /// When the next line is no image; some errors let the lines behind it be read
     /// ([`InventoryError::can_go_on`]).
     pub fn read(&mut self) -> Option<Result<Entry, InventoryError>> {
+        let entry = self.advance()?;
+        let place = match &self.source {
+            Source::Lines(lines) => At::Line(lines.line),
+            Source::Unknown(_) | Source::Aws(_) => At::Image(self.seen.next()),
+        };
+        Some(entry.and_then(|entry| self.seen.once(entry, place)))
+    }
+
+    fn advance(&mut self) -> Option<Result<Entry, InventoryError>> {
         loop {
             match &mut self.source {
                 Source::Lines(lines) => {
@@ -174,14 +199,22 @@ impl<R: BufRead> Lines<R> {
     }
 
     fn entry(&self) -> Result<Entry, InventoryError> {
+        let wrong = |message| InventoryError::Line {
+            line: self.line,
+            message,
+        };
+        if !self.text().starts_with(b"{") {
+            return Err(wrong(
+                "expected a JSON object with `repository` and `digest`, such as \
+                 {\"repository\":\"prod/app\",\"digest\":\"sha256:…\",\"tags\":[\"v1\"]}"
+                    .to_owned(),
+            ));
+        }
         serde_json::from_slice(self.text()).map_err(|error| {
             let place = format!(" at line {} column {}", error.line(), error.column());
             let message = error.to_string();
             let message = message.strip_suffix(&place).unwrap_or(&message);
-            InventoryError::Line {
-                line: self.line,
-                message: format!("{message} (column {})", error.column()),
-            }
+            wrong(format!("{} (column {})", plain(message), error.column()))
         })
     }
 
@@ -189,6 +222,17 @@ impl<R: BufRead> Lines<R> {
     fn is_aws(&self) -> bool {
         let after_brace = self.text().strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
         after_brace.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"\"imageDetails\""))
+    }
+}
+
+/// A message without the names of Rust's types, which say nothing to whoever wrote the line.
+fn plain(message: &str) -> String {
+    match message.split_once("expected struct ") {
+        Some((before, rest)) => {
+            let after = rest.trim_start_matches(|x: char| x.is_alphanumeric());
+            format!("{before}expected an object{after}")
+        }
+        None => message.to_owned(),
     }
 }
 
@@ -222,7 +266,7 @@ fn aws(stream: impl Read) -> Result<Vec<Entry>, InventoryError> {
             message: error.to_string(),
         })?;
         entries.extend(document.image_details.into_iter().map(|detail| {
-            let place = Place {
+            let place = entry::Place {
                 // The Region is in no field.
                 registry: None,
                 repository: detail.repository_name,
@@ -263,106 +307,4 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-
-    fn all(text: &[u8]) -> Vec<String> {
-        let mut reader = Reader::new(text);
-        let mut found = Vec::new();
-        while let Some(next) = reader.read() {
-            match next {
-                Ok(entry) => found.push(format!("{}:{}", entry.repository, join(&entry.tags))),
-                Err(error) => {
-                    found.push(error.to_string());
-                    if !error.can_go_on() {
-                        break;
-                    }
-                }
-            }
-        }
-        found
-    }
-
-    fn join(tags: &[Tag]) -> String {
-        let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
-        tags.join(",")
-    }
-
-    #[test]
-    fn lines_are_read_and_empty_ones_passed_over() {
-        let text = format!(
-            "\u{feff}{{\"repository\":\"prod/app\",\"digest\":\"{A}\",\"tags\":[\"v1\",\"v2\"]}}\r\n\n\
-             {{\"repository\":\"prod/other\",\"digest\":\"{A}\"}}"
-        );
-        assert_eq!(all(text.as_bytes()), ["prod/app:v1,v2", "prod/other:"]);
-        assert_eq!(all(b""), Vec::<String>::new());
-        assert_eq!(all(b"\n\n"), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_line_that_is_no_image_is_named_and_the_rest_can_be_read() {
-        let good = format!("{{\"repository\":\"prod/app\",\"digest\":\"{A}\"}}");
-        let text = format!(
-            "{good}\n{{\"repository\":\"prod/app\",\"digest\":\"{A}\",\"tgas\":[]}}\n\nnot json\n{good}\n"
-        );
-        let found = all(text.as_bytes());
-        assert_eq!(found.len(), 4, "{found:?}");
-        assert!(
-            found[1].starts_with("line 2: unknown field `tgas`"),
-            "{found:?}"
-        );
-        assert!(found[2].starts_with("line 4: expected "), "{found:?}");
-        assert_eq!(found[3], "prod/app:");
-    }
-
-    #[test]
-    fn a_line_without_an_end_is_not_kept() {
-        let mut text = vec![b'x'; MAX_LINE_BYTES + 2];
-        text.extend_from_slice(
-            format!("\n{{\"repository\":\"ab\",\"digest\":\"{A}\"}}\n").as_bytes(),
-        );
-        let found = all(&text);
-        assert_eq!(found.len(), 2);
-        assert!(found[0].starts_with("line 1 has more than"), "{}", found[0]);
-        assert_eq!(found[1], "ab:");
-    }
-
-    #[test]
-    fn what_the_aws_command_line_prints_is_taken_of_both_versions() {
-        let document = |pushed: &str| {
-            format!(
-                "{{\n  \"imageDetails\": [\n    {{\"registryId\": \"111122223333\", \
-                 \"repositoryName\": \"prod/app\", \"imageDigest\": \"{A}\", \
-                 \"imageTags\": [\"v1\"], \"imageSizeInBytes\": 12, \"imagePushedAt\": {pushed}}}]\n}}\n"
-            )
-        };
-        let two = document("\"2026-08-01T12:00:00+02:00\"") + &document("1785578400.5");
-        let mut reader = Reader::new(two.as_bytes());
-        let first = reader.read().unwrap().unwrap();
-        assert_eq!(first.pushed_at.unwrap().to_string(), "2026-08-01T10:00:00Z");
-        let second = reader.read().unwrap().unwrap();
-        assert_eq!(
-            second.pushed_at.unwrap().to_string(),
-            "2026-08-01T10:00:00.5Z"
-        );
-        assert!(reader.read().is_none());
-        let found = all(b"{\n  \"images\": []\n}");
-        assert!(found[0].contains("aws ecr describe-images"), "{found:?}");
-    }
-
-    #[test]
-    fn an_entry_is_written_as_it_is_read() {
-        let text = format!(
-            r#"{{"repository":"prod/app","digest":"{A}","tags":["v1"],"pushed_at":"2026-08-01T10:00:00Z","resource_tags":{{"owner":"payments"}},"kind":"image","media_type":"application/vnd.oci.image.manifest.v1+json","platform":"linux/amd64","config":{{"user":"app","labels":{{}},"exposed_ports":[]}},"layers":[{{"digest":"{A}","media_type":"x/y","size":7}}],"referrers":[]}}"#
-        );
-        let entry: Entry = serde_json::from_str(&text).unwrap();
-        assert_eq!(serde_json::to_string(&entry).unwrap(), text);
-        let (place, image) = entry.clone().into_parts();
-        assert_eq!(Entry::new(place, image), entry);
-        let value = serde_json::from_str(&text).unwrap();
-        let schema = super::super::schema();
-        assert!(jsonschema::validator_for(&schema).unwrap().is_valid(&value));
-    }
-}
+mod tests;

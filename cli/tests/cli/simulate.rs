@@ -137,3 +137,39 @@ fn the_moment_of_the_decision_can_be_another() {
     assert_eq!(violated("2027-01-31T12:00:00Z"), 0);
     assert_eq!(violated("2027-02-01T00:00:00Z"), 1);
 }
+
+#[test]
+fn a_tag_that_is_there_twice_is_named_and_never_counted_twice() {
+    let folder = folder(
+        &[
+            line("prod/app", A, &["feature-x"]),
+            line("prod/app", B, &["feature-x"]),
+        ]
+        .concat(),
+    );
+    let ran = simulate(&folder, &[]).expect(4);
+    let said = "line 2: prod/app:feature-x is there twice, line 1 has it already";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    let ran = simulate(&folder, &["--skip-invalid", "--format", "json"]).expect(0);
+    assert_eq!(ran.json()["totals"]["tags"], 1);
+    assert_eq!(ran.json()["skipped_lines"], 1);
+}
+
+#[test]
+fn a_line_of_another_form_is_told_what_it_must_be() {
+    let folder = folder("[1,2]\n");
+    let ran = simulate(&folder, &[]).expect(4);
+    assert!(
+        ran.stderr.contains("line 1: expected a JSON object"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn two_documents_do_not_share_the_standard_output() {
+    let folder = folder(&line("prod/app", A, &["v1"]));
+    let ran = simulate(&folder, &["--format", "json", "--html", "-"]).expect(2);
+    assert!(ran.stderr.contains("--html"), "{}", ran.stderr);
+    assert_eq!(ran.json()["error"]["type"], "usage");
+}

@@ -125,6 +125,58 @@ fn cases_with_mistakes_are_refused_with_their_places() {
 }
 
 #[test]
+fn facts_that_cannot_be_are_refused_with_their_places() {
+    let case = |facts: &str, expect: &str| {
+        let text = format!(
+            "cases:\n  - name: a\n    facts: {{ repository: prod/app, tag: v1.2.3, {facts} }}\n    expect: {{ {expect} }}\n"
+        );
+        test(&text, &[])
+    };
+    for (facts, expect, said) in [
+        (
+            "pusher: ci",
+            "",
+            "cases.yaml:3:55: `ci` is nobody who can push",
+        ),
+        (
+            "pusher: { arn: \"arn:aws:iam::1:user/x\" }",
+            "",
+            "is nobody who can push",
+        ),
+        (
+            "image: { exposed_ports: [web] }",
+            "",
+            "cases.yaml:3:73: `web` is no port",
+        ),
+        (
+            "image: { exposed_ports: [0/tcp, 9-8] }",
+            "",
+            "`0/tcp` is no port",
+        ),
+        (
+            "image: { exposed_ports: [70000] }",
+            "",
+            "`70000` is no port",
+        ),
+        (
+            "event: pushed",
+            "undecided: [release-only]",
+            "cases.yaml:4:26: the policy has no tag rule `release-only`",
+        ),
+    ] {
+        let ran = case(facts, expect).expect(4);
+        assert!(ran.stderr.contains(said), "{facts}: {}", ran.stderr);
+    }
+    for facts in [
+        "pusher: ecr.amazonaws.com",
+        "pusher: \"arn:aws-cn:sts::111122223333:assumed-role/ci/build\"",
+        "image: { exposed_ports: [8080, 53/udp, 8000-8010/tcp] }",
+    ] {
+        case(facts, "undecided: []").expect(0);
+    }
+}
+
+#[test]
 fn other_failures_have_their_own_codes() {
     let folder = Folder::new();
     folder.write("policy.yaml", "version: 1\nmode: enforced\n");

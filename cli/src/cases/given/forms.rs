@@ -36,6 +36,50 @@ pub struct GivenReferrer {
     pub(super) annotations: BTreeMap<String, String>,
 }
 
+/// A port that an image exposes, as its configuration says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenPort(pub(super) String);
+
+impl<'de> Deserialize<'de> for GivenPort {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let (ports, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
+        let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+        let number = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
+        match (number(first), number(last), protocol) {
+            (Some(first), Some(last), "tcp" | "udp" | "sctp") if first <= last => Ok(Self(text)),
+            _ => Err(de::Error::custom(format!(
+                "`{text}` is no port (expected such as 8080, 8080/tcp or 53/udp)"
+            ))),
+        }
+    }
+}
+
+/// Whoever CloudTrail could name: a user, a session of a role, or a service of AWS.
+fn named<E: de::Error>(pusher: Pusher) -> Result<Option<Pusher>, E> {
+    let parts: Vec<&str> = pusher.arn.splitn(6, ':').collect();
+    let known = match parts.as_slice() {
+        ["arn", partition, service, _, account, resource] => {
+            partition.starts_with("aws")
+                && !service.is_empty()
+                && account.len() == 12
+                && account.bytes().all(|x| x.is_ascii_digit())
+                && !resource.is_empty()
+        }
+        [service] => service.ends_with(".amazonaws.com"),
+        _ => false,
+    };
+    if known {
+        return Ok(Some(pusher));
+    }
+    Err(E::custom(format!(
+        "`{}` is nobody who can push (expected an ARN such as \
+         arn:aws:sts::111122223333:assumed-role/ci/build-42, or a service such as \
+         ecr.amazonaws.com)",
+        pusher.arn
+    )))
+}
+
 /// An ARN, or the whole of who pushed.
 pub(crate) fn pusher<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -49,10 +93,10 @@ pub(crate) fn pusher<'de, D: Deserializer<'de>>(
         }
 
         fn visit_str<E: de::Error>(self, arn: &str) -> Result<Self::Value, E> {
-            Ok(Some(Pusher {
+            named(Pusher {
                 arn: arn.to_owned(),
                 ..Pusher::default()
-            }))
+            })
         }
 
         fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
@@ -60,7 +104,7 @@ pub(crate) fn pusher<'de, D: Deserializer<'de>>(
         }
 
         fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-            Pusher::deserialize(MapAccessDeserializer::new(map)).map(Some)
+            named(Pusher::deserialize(MapAccessDeserializer::new(map))?)
         }
     }
     deserializer.deserialize_any(Form)
