@@ -289,7 +289,7 @@ impl<'a> Run<'a> {
         match action {
             Action::Tag { mark } => self.mark(digest, mark).await,
             Action::Restore { to, .. } => self.restore(digest, to, index).await,
-            Action::RestoreDeleted { to, from } => self.restore_deleted(to, from).await,
+            Action::RestoreDeleted { to, from } => self.restore_deleted(to, from, index).await,
             Action::Quarantine {
                 to,
                 tags,

@@ -16,11 +16,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use steward_aws::ecr::Ecr;
 use steward_aws::state::StateStore;
+use steward_core::Digest;
 use steward_core::decision::{Skip, skip};
 use steward_core::event::incoming::{Detail, Incoming};
 use steward_core::event::outgoing::StewardEvent;
 use steward_core::facts::EventKind;
-use steward_core::policy::Policy;
+use steward_core::policy::{Policy, TagRule};
 use steward_runtime::{EventSink, Failure, Handler, Later, Outcome, PolicyStore, RecordContext};
 
 pub use crate::mover::{Mover, RegistryMover};
@@ -56,6 +57,8 @@ pub struct TagGuard {
     pub later: Option<Arc<dyn Later>>,
     /// The resource tags of repositories, for a while.
     pub resource_tags: ResourceTags,
+    /// The ARN of the function's own role: what it pushes, nobody pushed.
+    pub role: Option<String>,
     /// The time.
     pub clock: Clock,
 }
@@ -112,7 +115,7 @@ impl Handler for TagGuard {
 /// What is known about the past of a tag.
 struct History {
     /// What it meant; `Unknown` where the state table cannot be read.
-    previous: Recalled<steward_core::Digest>,
+    previous: Recalled<Digest>,
     /// Whether this function itself took the tag away.
     own: Recalled<()>,
 }
@@ -130,8 +133,10 @@ impl TagGuard {
         context: &RecordContext,
     ) -> Result<Outcome, Failure> {
         let policy = self.policy.current().await?;
+        let memory = self.memory(incoming);
         let skipped = skip(&policy, &subject.repository, &subject.tag, None);
         if let Some(skip) = skipped.filter(|skip| *skip != Skip::Gone) {
+            self.may_move(&memory, &policy, subject).await;
             // Nothing that the registry could say would change this: spare it the question.
             return Ok(Outcome::new("skipped").detail(skip.to_string()));
         }
@@ -139,7 +144,9 @@ impl TagGuard {
         if subject.kind == EventKind::Deleted && !needs.cares_for_deletions() {
             return Ok(Outcome::new("gone"));
         }
-        let memory = self.memory(incoming);
+        if !needs.read.previous {
+            self.may_move(&memory, &policy, subject).await;
+        }
         let mut rounds = 1;
         loop {
             let mut history = self.history(&memory, subject, &needs).await?;
@@ -170,6 +177,17 @@ impl TagGuard {
             return self
                 .carry_out(incoming, subject, &policy, facts, plan, &history, context)
                 .await;
+        }
+    }
+
+    /// A tag that no rule holds may move: what it meant when one did must not bind it when one does
+    /// again. Nothing is written where the policy holds no tag at all.
+    async fn may_move(&self, memory: &Memory<'_>, policy: &Policy, subject: &Subject) {
+        let holds = |rule: &TagRule| {
+            !rule.immutable.patterns.is_empty() || !rule.protected.patterns.is_empty()
+        };
+        if subject.kind == EventKind::Pushed && policy.tag_rules.iter().any(holds) {
+            memory.forget_moved(subject).await;
         }
     }
 
@@ -251,12 +269,20 @@ impl TagGuard {
     ) -> Result<Outcome, Failure> {
         let memory = self.memory(incoming);
         let now = facts.digest();
-        if subject.kind != EventKind::Deleted && (now.is_none() || now != subject.digest.as_ref()) {
-            // An earlier run may have changed this event's tag without coming to tell.
-            let told = self.tell_what_was_begun(&memory, subject).await?;
-            if now.is_none() {
-                return Ok(Outcome::new(if told { "reported_late" } else { "gone" }));
-            }
+        // An earlier run may have changed this event's tag without coming to tell.
+        let changed = match subject.kind {
+            EventKind::Deleted => now,
+            _ => subject
+                .digest
+                .as_ref()
+                .filter(|digest| now != Some(*digest)),
+        };
+        let told = match changed {
+            Some(digest) => self.tell_what_was_begun(&memory, subject, digest).await?,
+            None => false,
+        };
+        if subject.kind != EventKind::Deleted && now.is_none() {
+            return Ok(Outcome::new(if told { "reported_late" } else { "gone" }));
         }
         if subject.kind == EventKind::Deleted && now.is_none() {
             self.forget(&memory, subject, policy, history).await?;
@@ -294,20 +320,22 @@ impl TagGuard {
         Ok(())
     }
 
-    /// If this function changed the tag of the event's image and then died, tells what it did. Says
-    /// whether there was anything to tell.
+    /// If this function took the tag from this image, or gave it back, and then died, tells what it
+    /// did. Says whether there was anything to tell.
     async fn tell_what_was_begun(
         &self,
         memory: &Memory<'_>,
         subject: &Subject,
+        digest: &Digest,
     ) -> Result<bool, Failure> {
-        let Some(digest) = &subject.digest else {
-            return Ok(false);
-        };
         let Some(kept) = memory.begun(subject, digest).await else {
             return Ok(false);
         };
         match report::read(&kept) {
+            // The tag is there: another run may be taking it away at this moment, and tells itself.
+            Some(event) if subject.kind == EventKind::Deleted && !report::restores(&event) => {
+                return Ok(false);
+            }
             Some(event) => self.events.put(&[event]).await?,
             None => tracing::warn!("a kept report cannot be read; it is dropped"),
         }

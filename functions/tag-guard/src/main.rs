@@ -15,6 +15,7 @@ fn main() -> ExitCode {
             mover: Arc::new(RegistryMover::new(registry.clone())),
             content: Arc::new(RegistryContent::new(registry, init.region())),
             state: init.state()?,
+            role: init.settings.role.clone(),
             later: init.later(),
             policy: init.policy,
             events: init.events,

@@ -163,6 +163,13 @@ impl<'a> Memory<'a> {
         }
     }
 
+    /// Forgets what a tag meant that moves freely. Not worth a failure: it matters only if a rule comes
+    /// to hold the tag.
+    pub(crate) async fn forget_moved(&self, subject: &Subject) {
+        self.delete(&self.tag_key(&subject.repository, &subject.tag))
+            .await;
+    }
+
     /// Forgets what a tag meant that this function took away. Not worth a failure: the event of the
     /// deletion forgets it as well.
     pub(crate) async fn forget_taken(&self, subject: &Subject) {
@@ -211,23 +218,29 @@ impl<'a> Memory<'a> {
             .await;
     }
 
-    /// Remembers who pushed.
+    /// Remembers who pushed, unless somebody is known who did it later; says whether it is news.
     ///
     /// # Errors
     ///
-    /// When the table cannot be written.
+    /// When the table cannot be read or written.
     pub(crate) async fn push(
         &self,
         repository: &RepositoryName,
         tag: &Tag,
         digest: &Digest,
         pusher: &Pusher,
-    ) -> Result<(), Failure> {
+        at: Timestamp,
+    ) -> Result<bool, Failure> {
         let key = self.key("pusher", repository, tag, digest);
-        self.state
-            .put_new(&key, &json!(pusher), KEEP_PUSHER)
-            .await?;
-        Ok(())
+        let known = self.state.get(&key).await?;
+        let known: Option<Timestamp> =
+            known.and_then(|known| known.get("at")?.as_str()?.parse().ok());
+        if known.is_some_and(|known| known > at) {
+            return Ok(false);
+        }
+        let value = json!({ "pusher": pusher, "at": at });
+        self.state.put(&key, &value, KEEP_PUSHER).await?;
+        Ok(true)
     }
 
     /// Who pushed.
@@ -239,7 +252,7 @@ impl<'a> Memory<'a> {
     ) -> Option<Pusher> {
         let key = self.key("pusher", repository, tag, digest);
         let value = self.get(&key).await;
-        serde_json::from_value(value.known()?.clone()).ok()
+        serde_json::from_value(value.known()?.get("pusher")?.clone()).ok()
     }
 
     /// Remembers what was told about an image, for when it becomes known who pushed it.

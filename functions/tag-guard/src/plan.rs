@@ -295,6 +295,12 @@ fn remember(facts: &Facts, judged: &[Judged<'_>], plan: &Plan) -> Option<Remembe
         Some(Remember::First)
     } else if judged.iter().any(Judged::protects) {
         Some(Remember::Latest)
+    } else if facts.event.kind == EventKind::Pushed
+        && facts.previous.is_some()
+        && !judged.iter().any(|judged| judged.outcome.undecided)
+    {
+        // A rule held the tag once, and its condition does not hold now: the tag moves freely.
+        Some(Remember::Latest)
     } else {
         None
     }

@@ -34,15 +34,25 @@ impl TagGuard {
         let Some(arn) = call.who() else {
             return Ok(Outcome::new("skipped").detail("CloudTrail does not say who called"));
         };
+        if self
+            .role
+            .as_deref()
+            .is_some_and(|role| is_session_of(arn, role))
+        {
+            return Ok(Outcome::new("skipped").detail("the function itself pushed"));
+        }
         let pusher = Pusher {
             arn: arn.to_owned(),
             source_ip: call.source_ip.clone(),
             user_agent: call.user_agent.clone(),
         };
         let memory = self.memory(incoming);
-        memory.push(repository, tag, digest, &pusher).await?;
+        let at = call.time.unwrap_or(incoming.envelope.time);
+        if !memory.push(repository, tag, digest, &pusher, at).await? {
+            return Ok(Outcome::new("skipped").detail("somebody pushed it later"));
+        }
         let told = memory.told(repository, tag, digest).await;
-        match told.filter(|event| event.pusher.is_none()) {
+        match told.filter(|event| event.pusher.as_ref() != Some(&pusher)) {
             Some(event) => {
                 self.follow_up(&memory, &event, pusher, Some(incoming.id()))
                     .await?;
@@ -100,4 +110,48 @@ impl TagGuard {
         }
         Ok(())
     }
+}
+
+/// Whether a caller is a session of a role. CloudTrail names it `assumed-role/<role>/<session>`,
+/// without the role's path.
+fn is_session_of(caller: &str, role: &str) -> bool {
+    let parts = |arn: &str| -> Option<(String, String)> {
+        let mut parts = arn.splitn(6, ':').skip(4);
+        Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
+    };
+    let (Some((account, session)), Some((own, role))) = (parts(caller), parts(role)) else {
+        return false;
+    };
+    let name = role.rsplit('/').next().unwrap_or_default();
+    let session = session.strip_prefix("assumed-role/");
+    let of = session.and_then(|session| session.strip_prefix(name));
+    account == own && !name.is_empty() && of.is_some_and(|rest| rest.starts_with('/'))
+}
+
+#[cfg(test)]
+#[test]
+fn only_the_functions_own_role_is_itself() {
+    let role = "arn:aws:iam::111122223333:role/teams/steward-tag-guard";
+    for (caller, own) in [
+        (
+            "arn:aws:sts::111122223333:assumed-role/steward-tag-guard/tag-guard",
+            true,
+        ),
+        (
+            "arn:aws:sts::111122223333:assumed-role/steward-tag-guard-2/tag-guard",
+            false,
+        ),
+        (
+            "arn:aws:sts::444455556666:assumed-role/steward-tag-guard/tag-guard",
+            false,
+        ),
+        ("arn:aws:iam::111122223333:user/steward-tag-guard", false),
+        ("ecr.amazonaws.com", false),
+    ] {
+        assert_eq!(is_session_of(caller, role), own, "{caller}");
+    }
+    assert!(!is_session_of(
+        "arn:aws:sts::111122223333:assumed-role/x/y",
+        "no ARN"
+    ));
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use steward_core::Mode;
 use steward_core::event::incoming::Incoming;
 use steward_core::event::outgoing::{ActionReport, DetailType, Outcome, StewardEvent};
+use steward_core::policy::ActionKind;
 use steward_runtime::Failure;
 
 use crate::plan::{Action, Plan};
@@ -98,7 +99,10 @@ pub(crate) fn event(
         .iter()
         .find(|report| report.outcome == Outcome::Failed);
     let error_type = failed.and_then(|report| report.error_type.clone());
-    let outcome = error_type.as_deref().unwrap_or(plan.mode.as_str());
+    let outcome = match &error_type {
+        Some(error_type) => error_type.clone(),
+        None => plan.mode.as_str().to_owned() + &taken(&reports),
+    };
     let envelope = &incoming.envelope;
     let digest = plan.digest.as_ref().map_or("", |digest| digest.as_str());
     let rules = plan.rules_of_event();
@@ -119,6 +123,28 @@ pub(crate) fn event(
         .error_type(error_type)
         .actions(reports)
         .build()
+}
+
+/// What takes the tag or the image away, or would. It is news even where the violation was told
+/// before: an image may wait for its deletion for a month.
+fn taken(reports: &[ActionReport]) -> String {
+    const TAKING: [ActionKind; 4] = [
+        ActionKind::Quarantine,
+        ActionKind::Archive,
+        ActionKind::Untag,
+        ActionKind::Delete,
+    ];
+    let words = reports.iter().filter(|report| {
+        matches!(report.outcome, Outcome::Done | Outcome::WouldDo)
+            && TAKING.iter().any(|kind| kind.as_str() == report.action)
+    });
+    words.map(|report| format!("+{}", report.action)).collect()
+}
+
+/// Whether a report says that a tag was put back.
+pub(crate) fn restores(event: &StewardEvent) -> bool {
+    let restore = ActionKind::Restore.as_str();
+    event.actions.iter().any(|report| report.action == restore)
 }
 
 fn detail_type(plan: &Plan, reports: &[ActionReport]) -> DetailType {

@@ -104,6 +104,11 @@ pub fn skip(
     }
 }
 
+const GUARD: &str = "untagged-";
+
+/// How many digits the longer guard tag has: all of a SHA-256, and as many as a tag holds of others.
+const LONG: usize = 64;
+
 /// The tag that keeps an image whose last tag is taken away: `untagged-<first 12 hex digits>`.
 ///
 /// ECR deletes an image with its last tag (`BatchDeleteImage`), so one must remain.
@@ -112,18 +117,32 @@ pub fn skip(
 ///
 /// None in practice: the parts are always valid.
 pub fn guard_tag(digest: &Digest) -> Result<Tag, NameError> {
-    format!("untagged-{}", digest.short()).try_into()
+    format!("{GUARD}{}", digest.short()).try_into()
 }
 
-/// Whether `tag` is the guard tag of this very image.
+/// The guard tag where somebody else has the short one: nobody can have two images whose digests
+/// begin with the same 64 digits.
+///
+/// # Errors
+///
+/// None in practice: the parts are always valid.
+pub fn long_guard_tag(digest: &Digest) -> Result<Tag, NameError> {
+    format!("{GUARD}{}", long(digest)).try_into()
+}
+
+fn long(digest: &Digest) -> &str {
+    digest.hex().get(..LONG).unwrap_or_else(|| digest.hex())
+}
+
+/// Whether `tag` is a guard tag of this very image.
 ///
 /// Only its own digest makes a tag a guard tag: otherwise anyone could push past every rule as
 /// `untagged-something`.
 #[must_use]
 pub fn is_guard_tag(tag: &Tag, digest: &Digest) -> bool {
     tag.as_str()
-        .strip_prefix("untagged-")
-        .is_some_and(|short| short == digest.short())
+        .strip_prefix(GUARD)
+        .is_some_and(|rest| rest == digest.short() || rest == long(digest))
 }
 
 #[cfg(test)]
@@ -138,6 +157,12 @@ mod tests {
         assert_eq!(guard.as_str(), "untagged-a1a1a1a1a1a1");
         assert!(is_guard_tag(&guard, &digest));
         assert!(!is_guard_tag(&guard, &other));
+        let guard = long_guard_tag(&digest).unwrap();
+        assert_eq!(guard.as_str(), format!("untagged-{}", "a1".repeat(32)));
+        assert!(is_guard_tag(&guard, &digest));
+        assert!(!is_guard_tag(&guard, &other));
+        let half = format!("untagged-{}", "a1".repeat(16)).parse().unwrap();
+        assert!(!is_guard_tag(&half, &digest));
         assert!(!is_guard_tag(&"untagged-".parse().unwrap(), &digest));
     }
 }

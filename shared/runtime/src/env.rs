@@ -56,6 +56,8 @@ pub struct Settings {
     pub dlq_url: Option<String>,
     /// The function's own queue.
     pub queue_url: Option<String>,
+    /// The ARN of the function's own role.
+    pub role: Option<String>,
     /// Schedules for what waits longer than a queue can keep it.
     pub schedules: Option<ScheduleSettings>,
     /// The queue's `maxReceiveCount`.
@@ -151,6 +153,7 @@ impl Settings {
         let event_bus = reader.optional("STEWARD_EVENT_BUS", "a bus name or ARN", some);
         let dlq_url = reader.optional("STEWARD_DLQ_URL", url, queue_url);
         let queue = reader.optional("STEWARD_QUEUE_URL", url, queue_url);
+        let role = reader.optional("STEWARD_ROLE", ROLE_ARN, role_arn);
         let schedules = reader.schedules();
         let max_receives = reader.optional(
             "STEWARD_MAX_RECEIVES",
@@ -182,6 +185,7 @@ impl Settings {
                     event_bus: event_bus.unwrap_or_else(|| "default".to_owned()),
                     dlq_url,
                     queue_url: queue,
+                    role,
                     schedules,
                     max_receives,
                     retry_base,
@@ -242,14 +246,10 @@ impl Reader<'_> {
     /// Both or neither: half of it would wait in the queue without a word.
     fn schedules(&mut self) -> Option<ScheduleSettings> {
         const GROUP: (&str, &str) = ("STEWARD_SCHEDULE_GROUP", "the name of a schedule group");
-        const ROLE: (&str, &str) = (
-            "STEWARD_SCHEDULE_ROLE",
-            "the ARN of the role that schedules send with, arn:aws:iam::<account>:role/<name>",
-        );
+        const ROLE: (&str, &str) = ("STEWARD_SCHEDULE_ROLE", ROLE_ARN);
         let group = self.optional(GROUP.0, GROUP.1, some);
-        let is_role = |x: &str| x.starts_with("arn:") && x.contains(":role/");
         let errors = self.errors.len();
-        let role_arn = self.optional(ROLE.0, ROLE.1, |x| is_role(x).then(|| x.to_owned()));
+        let role_arn = self.optional(ROLE.0, ROLE.1, role_arn);
         let (name, expected) = match (group, role_arn) {
             (Some(group), Some(role_arn)) => return Some(ScheduleSettings { group, role_arn }),
             (None, None) => return None,
@@ -279,6 +279,13 @@ fn some(text: &str) -> Option<String> {
 
 fn number(text: &str, range: &std::ops::RangeInclusive<u32>) -> Option<u32> {
     text.parse().ok().filter(|x| range.contains(x))
+}
+
+const ROLE_ARN: &str = "the ARN of a role, arn:aws:iam::<account>:role/<name>";
+
+fn role_arn(text: &str) -> Option<String> {
+    let is_role = text.starts_with("arn:") && text.contains(":role/");
+    is_role.then(|| text.to_owned())
 }
 
 fn queue_url(text: &str) -> Option<String> {

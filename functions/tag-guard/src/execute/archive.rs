@@ -22,11 +22,10 @@ impl Run<'_> {
         if self.has_new_tags(&image.tags, digest) {
             return Ok(Applied::TagMoved);
         }
-        if let Some(guard) = guard
+        if guard.is_some()
             && let Some(manifest) = self.manifest(digest).await?
         {
-            self.put_guard(&self.plan.repository, &manifest, guard)
-                .await?;
+            self.put_guard(&manifest).await?;
         }
         self.keep(digest, index).await;
         let repository = &self.plan.repository;

@@ -1,8 +1,8 @@
 //! Putting tags on images, so that no image loses its last one by that.
 
 use steward_aws::ecr::{ImageDetail, Manifest, PutTag};
-use steward_core::decision::guard_tag;
-use steward_core::{Digest, Reference, RepositoryName, Tag};
+use steward_core::decision::{guard_tag, long_guard_tag};
+use steward_core::{Digest, Reference, Tag};
 use steward_runtime::Failure;
 
 use super::{Applied, Run, Trouble};
@@ -92,30 +92,49 @@ impl Run<'_> {
         Ok(Applied::done())
     }
 
-    /// Puts the guard tag on an image of the repository; says which it is.
+    /// Keeps an image of the repository under a guard tag.
     pub(super) async fn guard_image(&self, digest: &Digest) -> Result<(), Trouble> {
-        let guard = guard_tag(digest)
-            .map_err(|error| Failure::permanent("invalid_tag", error.to_string()))?;
         if let Some(manifest) = self.manifest(digest).await? {
-            self.put_guard(&self.plan.repository, &manifest, &guard)
-                .await?;
+            self.put_guard(&manifest).await?;
         }
         Ok(())
     }
 
-    pub(super) async fn put_guard(
-        &self,
-        repository: &RepositoryName,
-        manifest: &Manifest,
-        guard: &Tag,
-    ) -> Result<(), Trouble> {
-        match self.guard.ecr.put_tag(repository, manifest, guard).await? {
-            PutTag::Done | PutTag::AlreadyThere => Ok(()),
-            PutTag::Immutable { .. } => Err(Trouble::permanent(
-                "guard_tag_taken",
-                format!("{repository}:{guard} names another image and the repository is immutable"),
-                "remove that tag, then send the event again",
-            )),
+    /// Keeps an image under a guard tag; says under which. A name that somebody else gave to another
+    /// image is left alone.
+    pub(super) async fn put_guard(&self, manifest: &Manifest) -> Result<Tag, Trouble> {
+        let repository = &self.plan.repository;
+        let digest = &manifest.digest;
+        for guard in [guard_tag(digest), long_guard_tag(digest)] {
+            let guard =
+                guard.map_err(|error| Failure::permanent("invalid_tag", error.to_string()))?;
+            match self.image_of(&guard).await? {
+                Some(holder) if holder.digest == *digest => return Ok(guard),
+                Some(_) => continue,
+                None => {}
+            }
+            match self.guard.ecr.put_tag(repository, manifest, &guard).await? {
+                PutTag::Done | PutTag::AlreadyThere => return Ok(guard),
+                PutTag::Immutable { .. } => {}
+            }
         }
+        Err(Trouble::permanent(
+            "guard_tag_taken",
+            format!("the guard tags of {repository}@{digest} name other images"),
+            "remove those tags, then send the event again",
+        ))
+    }
+
+    /// Gives an image its tag back that was taken from it by mistake, unless somebody has it by now:
+    /// then the image keeps a guard tag.
+    pub(super) async fn give_back(&self, manifest: &Manifest, tag: &Tag) -> Result<(), Trouble> {
+        if self.image_of(tag).await?.is_none() {
+            let repository = &self.plan.repository;
+            match self.guard.ecr.put_tag(repository, manifest, tag).await? {
+                PutTag::Done | PutTag::AlreadyThere => return Ok(()),
+                PutTag::Immutable { .. } => {}
+            }
+        }
+        self.put_guard(manifest).await.map(drop)
     }
 }

@@ -1,7 +1,6 @@
 //! Moves an image to quarantine: copy, verify, and only then take the tag away.
 
 use steward_aws::ecr::PutTag;
-use steward_core::decision::guard_tag;
 use steward_core::{Digest, Reference, RepositoryName, Tag};
 use steward_runtime::Failure;
 
@@ -74,14 +73,10 @@ impl Run<'_> {
         refused: Trouble,
         index: usize,
     ) -> Result<Applied, Trouble> {
-        let Ok(guard) = guard_tag(digest) else {
-            return Err(refused);
-        };
         let Some(manifest) = self.manifest(digest).await? else {
             return Err(refused);
         };
-        self.put_guard(&self.plan.repository, &manifest, &guard)
-            .await?;
+        let guard = self.put_guard(&manifest).await?;
         if self.remove(digest, index).await? {
             Ok(Applied::done_with(format!(
                 "an index names the image; it stays as {guard}"

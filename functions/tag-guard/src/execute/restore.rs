@@ -1,7 +1,7 @@
 //! Puts a tag back that moved or went.
 
 use steward_core::Digest;
-use steward_core::decision::guard_tag;
+use steward_core::decision::is_guard_tag;
 use steward_runtime::Failure;
 
 use super::{Applied, Run, Trouble};
@@ -35,12 +35,11 @@ impl Run<'_> {
             Applied::Done { .. } => {}
             other => return Ok(other),
         }
-        let guard = guard_tag(digest).ok();
-        let kept = match (self.image(digest).await?, guard) {
-            (Some(image), Some(guard)) if image.tags.contains(&guard) => {
-                format!("the new image is kept as {guard}")
-            }
-            _ => "the new image keeps its other tags".to_owned(),
+        let image = self.image(digest).await?;
+        let mut tags = image.iter().flat_map(|image| &image.tags);
+        let kept = match tags.find(|tag| is_guard_tag(tag, digest)) {
+            Some(guard) => format!("the new image is kept as {guard}"),
+            None => "the new image keeps its other tags".to_owned(),
         };
         Ok(Applied::done_with(kept))
     }
@@ -50,6 +49,7 @@ impl Run<'_> {
         &self,
         to: &Digest,
         from: &[Source],
+        index: usize,
     ) -> Result<Applied, Trouble> {
         let mut failure: Option<Trouble> = None;
         for source in from {
@@ -58,7 +58,7 @@ impl Run<'_> {
                 return Ok(Applied::TagMoved);
             }
             match self.bring(to, source).await {
-                Ok(true) => return self.put_deleted(to, source).await,
+                Ok(true) => return self.put_deleted(to, source, index).await,
                 Ok(false) => {}
                 Err(trouble) => failure = failure.or(Some(trouble)),
             }
@@ -75,7 +75,12 @@ impl Run<'_> {
         }))
     }
 
-    async fn put_deleted(&self, to: &Digest, source: &Source) -> Result<Applied, Trouble> {
+    async fn put_deleted(
+        &self,
+        to: &Digest,
+        source: &Source,
+        index: usize,
+    ) -> Result<Applied, Trouble> {
         let Some(manifest) = self.manifest(to).await? else {
             return Err(Failure::transient(
                 "restore_unverified",
@@ -89,6 +94,7 @@ impl Run<'_> {
         if self.image_of(&self.plan.tag).await?.is_some() {
             return Ok(Applied::TagMoved);
         }
+        self.keep(to, index).await;
         self.put(&manifest, &self.plan.tag).await?;
         Ok(Applied::done_with(match source {
             Source::Repository => "the image was still in the repository".to_owned(),

@@ -1,7 +1,6 @@
 //! Takes a tag away and keeps its image.
 
 use steward_aws::ecr::RemoveTag;
-use steward_core::decision::guard_tag;
 use steward_core::{Digest, Tag};
 
 use super::{Applied, Run, Trouble};
@@ -20,10 +19,10 @@ impl Run<'_> {
         if manifest.is_none() && !self.archived {
             return Ok(Applied::TagMoved);
         }
-        let repository = &self.plan.repository;
-        if let (Some(guard), Some(manifest)) = (guard, &manifest) {
-            self.put_guard(repository, manifest, guard).await?;
-        }
+        let kept = match (guard, &manifest) {
+            (Some(_), Some(manifest)) => Some(self.put_guard(manifest).await?),
+            _ => None,
+        };
         if !self.remove(digest, index).await? {
             return Ok(Applied::TagMoved);
         }
@@ -33,12 +32,11 @@ impl Run<'_> {
                 .image(digest)
                 .await?
                 .is_none_or(|image| image.tags.is_empty())
-            && let Ok(guard) = guard_tag(digest)
         {
-            self.put_guard(repository, &manifest, &guard).await?;
-            return Ok(Applied::done_with(format!("the image is kept as {guard}")));
+            let guard = self.put_guard(&manifest).await?;
+            return Ok(kept_as(&guard));
         }
-        Ok(Applied::done())
+        Ok(kept.as_ref().map_or_else(Applied::done, kept_as))
     }
 
     /// Removes the plan's tag if it still means the image that was decided about; says whether it
@@ -93,7 +91,10 @@ impl Run<'_> {
                 "push that image again",
             ));
         };
-        self.put_guard(&self.plan.repository, &manifest, &self.plan.tag)
-            .await
+        self.give_back(&manifest, &self.plan.tag).await
     }
+}
+
+fn kept_as(guard: &Tag) -> Applied {
+    Applied::done_with(format!("the image is kept as {guard}"))
 }

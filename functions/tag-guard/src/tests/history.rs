@@ -86,3 +86,63 @@ tag_rules:
     let outcome = world.deliver_deletion("prod/app", "1.0.0", &digest).await;
     assert_eq!(outcome.unwrap().word(), "enforced");
 }
+
+/// Holds releases, but not on the 25th.
+const HELD: &str = r#"
+version: 1
+mode: enforce
+tag_rules:
+  - name: releases-never-move
+    repositories: ["prod/**", "team/**"]
+    immutable: [semver]
+    when: 'now.getDayOfMonth() != 24'
+    on_violation: [restore, notify]
+"#;
+
+/// The second image stays, and from here on the tag may not move.
+async fn is_held_again(world: &World, second: &Digest) {
+    let outcome = world.deliver("prod/app", "1.0.0", second).await.unwrap();
+    assert_eq!(outcome.word(), "compliant");
+    let (_, word) = world.pushed("prod/app", "1.0.0", "{\"n\":3}").await;
+    assert_eq!(word, "enforced");
+    assert_eq!(
+        world.image("prod/app", "1.0.0").await.as_ref(),
+        Some(second)
+    );
+}
+
+#[tokio::test]
+async fn a_tag_that_moved_while_a_rules_condition_let_it_is_not_put_back_later() {
+    let world = World::with(HELD);
+    world.pushed("prod/app", "1.0.0", "{\"n\":1}").await;
+    // `getDayOfMonth` counts from 0.
+    world.at("2026-11-25T10:00:00Z");
+    let (second, word) = world.pushed("prod/app", "1.0.0", "{\"n\":2}").await;
+    assert_eq!(word, "compliant");
+    world.at("2026-11-27T10:00:00Z");
+    is_held_again(&world, &second).await;
+}
+
+#[tokio::test]
+async fn a_tag_that_moved_while_no_rule_held_it_is_not_put_back_later() {
+    let held = HELD.replace("'now.getDayOfMonth() != 24'", "'true'");
+    for let_go in [
+        held.replace(
+            "tag_rules:",
+            "repositories: {exclude: [\"prod/**\"]}\ntag_rules:",
+        ),
+        held.replace("\"prod/**\", ", ""),
+        held.replace("tag_rules:", "ignore_tags: [\"1.0.*\"]\ntag_rules:"),
+    ] {
+        let mut world = World::with(&held);
+        world.pushed("prod/app", "1.0.0", "{\"n\":1}").await;
+        let parsed = |text: &str| {
+            let policy = Policy::parse(text, "policy.yaml");
+            Arc::new(PolicyStore::fixed(policy.unwrap_or_else(|e| panic!("{e}"))))
+        };
+        world.guard.policy = parsed(&let_go);
+        let (second, _) = world.pushed("prod/app", "1.0.0", "{\"n\":2}").await;
+        world.guard.policy = parsed(&held);
+        is_held_again(&world, &second).await;
+    }
+}

@@ -1,44 +1,29 @@
-//! What holds for any order of pushes, deletions and events, under any of these policies.
+//! What holds for any order of pushes, deletions and events, under any policy.
 //!
 //! The model is the registry in memory: what people do to it is drawn at random, every change of a
-//! tag becomes an event, as in ECR, the function's own changes too, and events come in any order, and
-//! twice.
+//! tag becomes an event, as in ECR, the function's own changes too; events come in any order, and
+//! twice, while time goes on. Beside it stands what the registry would be if nobody looked after it,
+//! and a second, simple opinion about rules that speak of names.
 
+mod policy;
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use steward_core::decision::is_guard_tag;
+use steward_core::event::incoming::Review;
 
+use self::policy::{Drawn, Rule, TAGS};
 use super::*;
 
-const POLICIES: [&str; 6] = [
-    r#"
-  - {name: allowed, repositories: ["prod/**"], allow: [semver], on_violation: [quarantine, notify]}
-"#,
-    r#"
-  - {name: fixed, repositories: ["prod/**"], immutable: [semver], on_violation: [restore, notify]}
-  - {name: no-dev, repositories: ["prod/**"], deny: [dev], on_violation: [untag]}
-  - {name: floating, repositories: ["prod/**"], derive: {from: semver, tags: ["{major}", latest]}}
-"#,
-    r#"
-  - {name: fixed, repositories: ["prod/**"], immutable: ["*"], on_violation: [restore, quarantine, untag]}
-  - {name: kept, repositories: ["prod/**"], protected: [semver], on_violation: [restore, notify]}
-"#,
-    r#"
-  - {name: marked, repositories: ["prod/**"], deny: [dev, "1.1.0"], on_violation: [tag, untag], mark: "bad-{short_digest}"}
-  - {name: kept, repositories: ["prod/**"], protected: ["1.0.0", "1", latest], on_violation: [restore, notify]}
-  - {name: floating, repositories: ["prod/**"], derive: {from: semver, tags: ["{major}", latest]}}
-"#,
-    r#"
-  - {name: archived, repositories: ["prod/**"], deny: [dev], on_violation: [archive, untag]}
-  - {name: allowed, repositories: ["prod/**"], deny: ["1.1.0"], on_violation: [quarantine, untag, tag], mark: "{tag}-{short_digest}"}
-"#,
-    r#"
-  - {name: companion, repositories: ["prod/**"], companion: {floating: [latest], requires: [semver]}, on_violation: [untag]}
-  - {name: floating, repositories: ["prod/**"], derive: {from: semver, tags: [latest]}}
-  - {name: watched, repositories: ["prod/**"], deny: [dev], on_violation: [quarantine], mode: observe}
-"#,
-];
+const REPOSITORY: &str = "prod/app";
+const IMAGES: u8 = 4;
 
-const TAGS: [&str; 5] = ["1.0.0", "1.1.0", "1", "latest", "dev"];
+/// How often every tag may have to be looked at again until nothing is left to do, where a rule's
+/// action hangs on the other tags of an image: no event tells which image a moved tag left.
+const ROUNDS: usize = 4;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -48,106 +33,215 @@ enum Step {
     Remove(usize),
     /// One of the events that are under way arrives, and perhaps comes again.
     Deliver(Index, bool),
+    /// Hours pass.
+    Wait(i64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        3 => (0..TAGS.len(), 0..4_u8).prop_map(|(tag, image)| Step::Push(tag, image)),
-        1 => (0..TAGS.len()).prop_map(Step::Remove),
-        4 => (any::<Index>(), any::<bool>()).prop_map(|(which, again)| Step::Deliver(which, again)),
+        6 => (0..TAGS.len(), 0..IMAGES).prop_map(|(tag, image)| Step::Push(tag, image)),
+        2 => (0..TAGS.len()).prop_map(Step::Remove),
+        8 => (any::<Index>(), any::<bool>()).prop_map(|(which, again)| Step::Deliver(which, again)),
+        1 => (1..60_i64).prop_map(Step::Wait),
     ]
 }
 
 type Tags = BTreeMap<Tag, Digest>;
 
+fn body(image: u8) -> String {
+    format!("{{\"n\":{image}}}")
+}
+
 struct Model {
     world: World,
-    repository: RepositoryName,
+    policy: Policy,
+    rules: Vec<Rule>,
     pending: Vec<Incoming>,
+    /// The reviews that were ever under way: the same one is not sent twice.
+    reviews: BTreeSet<String>,
+    /// What the tags would mean if nobody looked after them.
+    left_alone: Tags,
+    pushed_at: BTreeMap<Digest, Timestamp>,
     /// Whether an event ended in the dead-letter queue: it is for a person to send it again.
     failed: bool,
 }
 
 impl Model {
-    fn new(rules: &str) -> Self {
-        let policy = format!("version: 1\nmode: enforce\ntag_rules:{rules}");
+    fn new(drawn: &Drawn) -> Self {
         Self {
-            world: World::with(&policy),
-            repository: "prod/app".parse().unwrap(),
+            world: World::with(&drawn.text),
+            policy: Policy::parse(&drawn.text, "policy.yaml").unwrap(),
+            rules: drawn.rules.clone(),
             pending: Vec::new(),
+            reviews: BTreeSet::new(),
+            left_alone: Tags::new(),
+            pushed_at: BTreeMap::new(),
             failed: false,
         }
     }
 
-    async fn tags(&self) -> Tags {
-        self.world.ecr.tags(&self.repository).await.unwrap()
+    fn now(&self) -> Timestamp {
+        *self.world.now.lock().unwrap()
     }
 
-    /// Every image that has a tag anywhere, by the first digits of its digest, archived ones too.
-    fn tagged(&self) -> Vec<String> {
+    fn wait_until(&self, time: Timestamp) {
+        let mut now = self.world.now.lock().unwrap();
+        *now = time.max(*now);
+    }
+
+    /// The images of a repository with their tags, those in the archive too.
+    fn images(&self, of: Option<&str>) -> BTreeMap<String, Vec<String>> {
         let rendered = self.world.ecr.render();
-        let mut images: Vec<String> = rendered
-            .lines()
-            .filter_map(|line| {
-                let (image, _tags) = line.split_once(' ')?;
-                Some(image.split_once('@')?.1.to_owned())
-            })
-            .collect();
-        images.sort();
-        images.dedup();
+        let mut images = BTreeMap::new();
+        for line in rendered.lines() {
+            let mut words = line.split(' ').map(str::to_owned);
+            let name = words.next().unwrap();
+            let (repository, image) = name.split_once('@').unwrap();
+            if of.is_none_or(|of| of == repository) {
+                let tags: &mut Vec<String> = images.entry(image.to_owned()).or_default();
+                tags.extend(words);
+            }
+        }
         images
     }
 
-    /// The events of what changed.
-    async fn changed(&mut self, before: &Tags) {
-        let after = self.tags().await;
+    fn digest(short: &str) -> Digest {
+        let mut digests = (0..IMAGES).map(|image| manifest(&body(image)).digest);
+        digests.find(|digest| digest.short() == short).unwrap()
+    }
+
+    fn tags(&self) -> Tags {
+        let images = self.images(Some(REPOSITORY)).into_iter();
+        images
+            .flat_map(|(image, tags)| {
+                let digest = Self::digest(&image);
+                tags.into_iter()
+                    .map(move |tag| (tag.parse().unwrap(), digest.clone()))
+            })
+            .collect()
+    }
+
+    /// Every image that has a tag anywhere.
+    fn tagged(&self) -> BTreeSet<String> {
+        let images = self.images(None).into_iter();
+        images
+            .filter(|(_, tags)| !tags.is_empty())
+            .map(|(image, _)| image)
+            .collect()
+    }
+
+    /// The images that rules with `delete` name, by the second opinion: each of their tags that
+    /// somebody gave them is refused, for long enough.
+    fn deletable(&self) -> BTreeSet<String> {
+        let named = |image: &String, tags: &Vec<String>| {
+            let digest = Self::digest(image);
+            let age = self
+                .pushed_at
+                .get(&digest)
+                .map_or(SignedDuration::MAX, |at| self.now().duration_since(*at));
+            let repository = REPOSITORY.parse().unwrap();
+            let own = |tag: &str| {
+                let tag = tag.parse().unwrap();
+                is_guard_tag(&tag, &digest) || self.policy.is_mark(&repository, &tag, &digest)
+            };
+            let mut given = tags.iter().filter(|tag| !own(tag)).peekable();
+            given.peek().is_some()
+                && given.all(|tag| self.rules.iter().any(|rule| rule.deletes(tag, age)))
+        };
+        let images = self.images(Some(REPOSITORY)).into_iter();
+        images
+            .filter(|(image, tags)| named(image, tags))
+            .map(|(image, _)| image)
+            .collect()
+    }
+
+    /// The events of what changed, and the ages of what came.
+    fn changed(&mut self, before: &Tags) {
+        let after = self.tags();
         for (tag, digest) in &after {
             if before.get(tag) != Some(digest) {
-                self.pending
-                    .push(action("prod/app", Some(tag.as_str()), digest, "PUSH"));
+                self.put(action(REPOSITORY, Some(tag.as_str()), digest, "PUSH"));
             }
         }
         for (tag, digest) in before {
             if !after.contains_key(tag) {
-                self.pending
-                    .push(action("prod/app", Some(tag.as_str()), digest, "DELETE"));
+                self.put(action(REPOSITORY, Some(tag.as_str()), digest, "DELETE"));
+            }
+        }
+        let now = self.now();
+        let here = self.images(Some(REPOSITORY));
+        self.pushed_at
+            .retain(|digest, _| here.contains_key(digest.short()));
+        for image in here.keys() {
+            let digest = Self::digest(image);
+            let at = *self.pushed_at.entry(digest.clone()).or_insert(now);
+            self.world.pushed_at(REPOSITORY, &digest, &at.to_string());
+        }
+        for (review, wait) in self.world.later.take() {
+            if self.reviews.insert(wait.what) {
+                self.put(parse_value(&review).unwrap());
             }
         }
     }
 
-    async fn push(&mut self, tag: &str, image: u8) {
-        let before = self.tags().await;
-        self.world
-            .push("prod/app", tag, &format!("{{\"n\":{image}}}"));
-        self.changed(&before).await;
+    fn put(&mut self, event: Incoming) {
+        self.pending.push(event);
+    }
+
+    fn push(&mut self, tag: &str, image: u8) {
+        let before = self.tags();
+        let digest = self.world.push(REPOSITORY, tag, &body(image));
+        self.left_alone.insert(tag.parse().unwrap(), digest);
+        self.changed(&before);
     }
 
     async fn remove(&mut self, tag: &str) {
-        let before = self.tags().await;
+        let before = self.tags();
         let tag = tag.parse().unwrap();
-        self.world
-            .ecr
-            .remove_tag(&self.repository, &tag)
-            .await
-            .unwrap();
-        self.changed(&before).await;
+        let repository = REPOSITORY.parse().unwrap();
+        self.world.ecr.remove_tag(&repository, &tag).await.unwrap();
+        self.left_alone.remove(&tag);
+        self.changed(&before);
+    }
+
+    /// The same facts lead to the same plan, also under the same policy read once more.
+    async fn decides_the_same_again(&self, event: &Incoming) -> Result<(), TestCaseError> {
+        let Some(subject) = Subject::of(event) else {
+            return Ok(());
+        };
+        let guard = &self.world.guard;
+        let needs = Needs::of(&self.policy, &subject);
+        let memory = Memory::new(&*self.world.state, &event.envelope);
+        let history = guard.history(&memory, &subject, &needs).await.unwrap();
+        let facts = guard.read(event, &subject, &needs, &history).await.unwrap();
+        let first = plan(&facts, &self.policy);
+        let other = guard.policy.current().await.unwrap();
+        prop_assert_eq!(&first, &plan(&facts, &self.policy));
+        prop_assert_eq!(&first, &plan(&facts, &other));
+        Ok(())
     }
 
     /// Delivers an event, and again: the second time nothing is left to do.
     async fn deliver(&mut self, event: &Incoming) -> Result<(), TestCaseError> {
-        let (before, kept) = (self.tags().await, self.tagged());
+        self.decides_the_same_again(event).await?;
+        if let Detail::Review(Review { due: Some(due), .. }) = &event.detail {
+            // What comes too early is only sent on.
+            self.wait_until(*due);
+        }
+        let (before, kept, deletable) = (self.tags(), self.tagged(), self.deletable());
         // A deleted image that is nowhere cannot come back: that failure is an answer.
         let first = self.world.handle(event).await;
         self.failed |= first.is_err();
         let after = self.tagged();
-        for image in kept {
+        for image in kept.difference(&after) {
             prop_assert!(
-                after.contains(&image),
+                deletable.contains(image),
                 "{image} lost its last tag at {event:?}\n{}",
                 self.world.ecr.render()
             );
         }
-        self.changed(&before).await;
+        self.untouched(&format!("{event:?}"))?;
+        self.changed(&before);
         let (rendered, told) = (self.world.ecr.render(), self.keys());
         let second = self.world.handle(event).await;
         prop_assert!(first.is_err() || second.is_ok());
@@ -158,17 +252,65 @@ impl Model {
         Ok(())
     }
 
-    fn keys(&self) -> Vec<String> {
+    /// A tag about which no rule may do anything means what people made it mean.
+    fn untouched(&self, when: &str) -> Result<(), TestCaseError> {
+        let tags = self.tags();
+        for tag in TAGS {
+            if self.rules.iter().any(|rule| rule.may_touch(tag)) {
+                continue;
+            }
+            let tag: Tag = tag.parse().unwrap();
+            prop_assert_eq!(
+                tags.get(&tag),
+                self.left_alone.get(&tag),
+                "{} at {}",
+                tag,
+                when
+            );
+        }
+        Ok(())
+    }
+
+    fn keys(&self) -> BTreeSet<String> {
         let events = self.world.events.events();
         events.into_iter().map(|event| event.dedupe_key).collect()
     }
+
+    /// Left alone, it comes to rest: everything under way is delivered, at its time.
+    async fn rest(&mut self) -> Result<(), TestCaseError> {
+        for _ in 0..400 {
+            let due = |event: &Incoming| match &event.detail {
+                Detail::Review(review) => review.due,
+                _ => None,
+            };
+            let next = (0..self.pending.len()).min_by_key(|at| due(&self.pending[*at]));
+            let Some(next) = next else { return Ok(()) };
+            let event = self.pending.swap_remove(next);
+            self.deliver(&event).await?;
+        }
+        Err(TestCaseError::fail(format!(
+            "it goes round in circles: {:?}",
+            self.pending.first()
+        )))
+    }
+
+    /// Looks at every tag again; whether anything was left to do.
+    async fn sweep(&mut self) -> Result<bool, TestCaseError> {
+        let rendered = self.world.ecr.render();
+        for (tag, digest) in self.tags() {
+            let event = action(REPOSITORY, Some(tag.as_str()), &digest, "PUSH");
+            self.deliver(&event).await?;
+        }
+        self.rest().await?;
+        Ok(self.world.ecr.render() != rendered)
+    }
 }
 
-async fn run(policy: &str, steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let mut model = Model::new(policy);
+async fn run(drawn: &Drawn, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut model = Model::new(drawn);
     for step in steps {
         match step {
-            Step::Push(tag, image) => model.push(TAGS[tag], image).await,
+            Step::Push(tag, image) => model.push(TAGS[tag], image),
             Step::Remove(tag) => model.remove(TAGS[tag]).await,
             Step::Deliver(which, again) => {
                 if model.pending.is_empty() {
@@ -182,43 +324,59 @@ async fn run(policy: &str, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 };
                 model.deliver(&event).await?;
             }
+            Step::Wait(hours) => {
+                let hours = SignedDuration::from_hours(hours);
+                model.wait_until(model.now().checked_add(hours).unwrap());
+            }
         }
     }
-    // Left alone, it comes to rest.
-    let mut rounds = 0;
-    while let Some(event) = model.pending.pop() {
-        model.deliver(&event).await?;
-        rounds += 1;
-        prop_assert!(rounds < 400, "it goes round in circles: {event:?}");
-    }
-    // At rest, no tag has anything more to be done about it; save where it hangs on the other tags of
-    // its image, and one of those was moved to another image: no event tells which image lost it.
-    if model.failed || policy.contains("companion") || policy.contains("archive") {
+    model.rest().await?;
+    // What could not be done is for a person to send again.
+    if model.failed {
         return Ok(());
     }
-    let rendered = model.world.ecr.render();
-    for (tag, digest) in model.tags().await {
-        let event = action("prod/app", Some(tag.as_str()), &digest, "PUSH");
-        // An image that is nowhere cannot be put back: that failure is an answer.
-        let _ = model.world.handle(&event).await;
-        prop_assert_eq!(&model.world.ecr.render(), &rendered, "{}", tag);
+    // At rest nothing is left to do about any tag: at once, or, where an action hangs on the other
+    // tags of an image, after a few looks at all of them.
+    let rounds = if model.rules.iter().any(Rule::hangs_on_others) {
+        ROUNDS
+    } else {
+        0
+    };
+    let mut round = 0;
+    while model.sweep().await? {
+        prop_assert!(round < rounds, "not at rest:\n{}", model.world.ecr.render());
+        round += 1;
+    }
+    if model.failed {
+        return Ok(());
+    }
+    // And what rules take away is gone, unless something that they could not do came before.
+    let tags = model.tags();
+    for tag in tags
+        .keys()
+        .map(Tag::as_str)
+        .filter(|tag| TAGS.contains(tag))
+    {
+        let taken = model.rules.iter().any(|rule| rule.takes(tag));
+        let stopped = model.rules.iter().any(Rule::hangs_on_others);
+        prop_assert!(!taken || stopped, "{tag} is still there");
     }
     Ok(())
 }
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 192,
+        cases: 256,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
 
     #[test]
     fn no_order_of_events_loses_an_image_or_goes_round_in_circles(
-        policy in proptest::sample::select(POLICIES.to_vec()),
+        drawn in policy::policy(),
         steps in proptest::collection::vec(step(), 1..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(run(policy, steps))?;
+        runtime.block_on(run(&drawn, steps))?;
     }
 }

@@ -4,13 +4,20 @@ use super::*;
 
 const ALICE: &str = "arn:aws:sts::111122223333:assumed-role/ci/alice";
 
+const BOB: &str = "arn:aws:sts::111122223333:assumed-role/ci/bob";
+const OWN: &str = "arn:aws:sts::111122223333:assumed-role/steward-tag-guard/steward-tag-guard";
+
 fn put_image(repository: &str, tag: &str, digest: &Digest) -> Incoming {
+    put_by(ALICE, "10:03:00", repository, tag, digest)
+}
+
+fn put_by(who: &str, at: &str, repository: &str, tag: &str, digest: &Digest) -> Incoming {
     let text = format!(
         r#"{{"version":"0","id":"trail-1","detail-type":"AWS API Call via CloudTrail",
-        "source":"aws.ecr","account":"111122223333","time":"2026-11-23T10:03:00Z",
+        "source":"aws.ecr","account":"111122223333","time":"2026-11-23T{at}Z",
         "region":"eu-west-1","resources":[],"detail":{{"eventSource":"ecr.amazonaws.com",
         "eventName":"PutImage","awsRegion":"eu-west-1","sourceIPAddress":"198.51.100.7",
-        "userAgent":"docker/29.0","userIdentity":{{"type":"AssumedRole","arn":"{ALICE}"}},
+        "userAgent":"docker/29.0","userIdentity":{{"type":"AssumedRole","arn":"{who}"}},
         "requestParameters":{{"repositoryName":"{repository}","imageTag":"{tag}"}},
         "responseElements":{{"image":{{"imageId":{{"imageDigest":"{digest}","imageTag":"{tag}"}}}}}},
         "eventType":"AwsApiCall"}}}}"#
@@ -95,4 +102,28 @@ async fn the_owner_is_the_repositorys_resource_tag() {
         events[0].violations[0].mode,
         Some(steward_core::Mode::Enforce)
     );
+}
+
+#[tokio::test]
+async fn what_the_function_pushed_nobody_pushed() {
+    let world = World::new();
+    let (digest, _) = world.pushed("prod/app", "feature-x", "{}").await;
+    let own = put_by(OWN, "10:02:00", "prod/app", "feature-x", &digest);
+    assert_eq!(world.handle(&own).await.unwrap().word(), "skipped");
+    let trail = put_image("prod/app", "feature-x", &digest);
+    assert_eq!(world.handle(&trail).await.unwrap().word(), "pusher_told");
+    assert!(world.last().contains(ALICE), "{}", world.last());
+}
+
+#[tokio::test]
+async fn whoever_pushed_last_is_named_in_whatever_order_it_is_told() {
+    let world = World::new();
+    let (digest, _) = world.pushed("prod/app", "feature-x", "{}").await;
+    let first = put_by(ALICE, "10:00:00", "prod/app", "feature-x", &digest);
+    let second = put_by(BOB, "10:05:00", "prod/app", "feature-x", &digest);
+    assert_eq!(world.handle(&first).await.unwrap().word(), "pusher_told");
+    assert_eq!(world.handle(&second).await.unwrap().word(), "pusher_told");
+    assert!(world.last().contains(BOB), "{}", world.last());
+    assert_eq!(world.handle(&first).await.unwrap().word(), "skipped");
+    assert_eq!(world.told().len(), 3);
 }

@@ -46,9 +46,19 @@ pub const VARIABLES: &[Variable] = &[
         meaning: "URL of the function's own queue. A message that failed transiently is hidden there for the back-off, and what is to be looked at again waits there. Without it the message is hidden for the queue's visibility timeout, and nothing is looked at again.",
     },
     Variable {
-        name: "STEWARD_SCHEDULE_GROUP, STEWARD_SCHEDULE_ROLE",
+        name: "STEWARD_ROLE",
         default: "none",
-        meaning: "Name of the EventBridge Scheduler group, and ARN of the role with which its schedules send to the function's own queue. What waits longer than 15 minutes becomes a schedule there. Without them it waits in the queue, 15 minutes at a time.",
+        meaning: "ARN of the function's own role. tag-guard names nobody as the pusher of what this role pushed.",
+    },
+    Variable {
+        name: "STEWARD_SCHEDULE_GROUP",
+        default: "none",
+        meaning: "Name of the EventBridge Scheduler group for what waits longer than 15 minutes: each becomes a schedule there that sends it to the function's own queue. Without it such waits are spent in the queue, 15 minutes at a time.",
+    },
+    Variable {
+        name: "STEWARD_SCHEDULE_ROLE",
+        default: "none",
+        meaning: "ARN of the role with which those schedules send to the queue. Set both or neither.",
     },
     Variable {
         name: "STEWARD_MAX_RECEIVES",

@@ -23,10 +23,7 @@ fn queue(schedules: Option<Arc<FakeSchedules>>) -> (OwnQueue, Arc<FakeSqs>) {
         queue_arn: queue_arn(QUEUE, &region).unwrap(),
         dead_letter_arn: None,
     });
-    (
-        OwnQueue::new(sqs.clone(), QUEUE.to_owned(), schedules),
-        sqs,
-    )
+    (OwnQueue::new(sqs.clone(), QUEUE.to_owned(), schedules), sqs)
 }
 
 #[tokio::test]
