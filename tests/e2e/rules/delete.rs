@@ -78,7 +78,12 @@ async fn an_old_image_that_an_index_names_is_not_deleted() {
     world.push("delete/index", "tmp-child", &child);
     decided(world, "delete/index:tmp-child").await;
     comes_of_age(world, "delete/index", "tmp-child", &child).await;
-    told(world, "delete/index:tmp-child", "an index still names the image").await;
+    told(
+        world,
+        "delete/index:tmp-child",
+        "an index still names the image",
+    )
+    .await;
     assert_eq!(world.home("delete/index:tmp-child"), manifest(&child));
     assert_eq!(world.home("delete/index:v1.0.0"), manifest(&index));
     world

@@ -22,10 +22,17 @@ async fn a_schedule_is_one_post_with_everything_in_it() {
     let schedules = SdkSchedules::new(&config(&client));
     schedules.create(&one("a1b2")).await.unwrap();
     let asked = client.asked();
-    assert!(asked[0].uri.ends_with("/schedules/a1b2"), "{}", asked[0].uri);
+    assert!(
+        asked[0].uri.ends_with("/schedules/a1b2"),
+        "{}",
+        asked[0].uri
+    );
     assert_eq!(asked[0].header("content-type"), Some("application/json"));
     let authorization = asked[0].header("authorization").unwrap();
-    assert!(authorization.contains("/eu-west-1/scheduler/"), "{authorization}");
+    assert!(
+        authorization.contains("/eu-west-1/scheduler/"),
+        "{authorization}"
+    );
     assert_eq!(
         serde_json::from_str::<Value>(&request(&client, 0)).unwrap(),
         json!({
@@ -59,7 +66,10 @@ async fn one_of_the_same_name_is_enough() {
     let schedules = SdkSchedules::new(&config(&client));
     // Without the header that names the error, it is not known to be that one.
     schedules.create(&one("a")).await.unwrap_err();
-    let client = replay(&[(409, r#"{"__type":"ConflictException","Message":"a exists"}"#)]);
+    let client = replay(&[(
+        409,
+        r#"{"__type":"ConflictException","Message":"a exists"}"#,
+    )]);
     let schedules = SdkSchedules::new(&config(&client));
     schedules.create(&one("a")).await.unwrap();
 }

@@ -125,7 +125,9 @@ async fn an_image_is_as_old_as_a_test_wants_it_until_it_is_pushed_anew() {
     let pushed_at = async || {
         let input = json!({"repositoryName": "team/app", "imageIds": [{"imageTag": "v1"}]});
         let answer = stage.ecr(Home, "DescribeImages", input).await;
-        answer.json()["imageDetails"][0]["imagePushedAt"].as_f64().unwrap()
+        answer.json()["imageDetails"][0]["imagePushedAt"]
+            .as_f64()
+            .unwrap()
     };
     push(&stage.url(), "team/app", Some("v1"), &image)
         .await

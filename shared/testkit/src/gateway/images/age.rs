@@ -41,7 +41,12 @@ impl Images {
     }
 
     /// When an image was pushed, as far as anybody is told.
-    pub(super) fn pushed_at(&self, at: &Repository, digest: &Digest, truth: Option<&Value>) -> Value {
+    pub(super) fn pushed_at(
+        &self,
+        at: &Repository,
+        digest: &Digest,
+        truth: Option<&Value>,
+    ) -> Value {
         let truth = truth.cloned().unwrap_or(json!(0));
         let key = (at.registry.clone(), at.name.to_string(), digest.clone());
         let aged = self.ages.0.lock().unwrap_or_else(PoisonError::into_inner);
