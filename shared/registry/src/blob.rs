@@ -3,6 +3,7 @@
 mod download;
 mod flow;
 mod hasher;
+mod ranges;
 mod resume;
 mod upload;
 
@@ -16,6 +17,7 @@ use crate::error::RegistryError;
 pub(crate) use download::Download;
 pub(crate) use flow::Flow;
 pub(crate) use hasher::{digest_of, verify};
+pub use ranges::Ranges;
 pub use resume::UploadState;
 pub(crate) use upload::{Part, Started, UploadSession};
 

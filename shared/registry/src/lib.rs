@@ -22,7 +22,7 @@ mod retry;
 mod transport;
 
 pub use auth::{Auth, CredentialError, Credentials, NoCredentials, StaticCredentials};
-pub use blob::UploadState;
+pub use blob::{Ranges, UploadState};
 pub use client::{Client, ClientBuilder};
 pub use copy::{
     Amount, Batch, BlobAvailability, BlobCounts, BlobOutcome, BlobReport, CopyError, CopyOptions,

@@ -8,8 +8,8 @@ use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_RANGE, RANGE};
 use http::{HeaderValue, Method, StatusCode};
 
-use super::ByteStream;
 use super::hasher::Hasher;
+use super::{ByteStream, Ranges};
 use crate::error::{Exchange, RegistryError};
 use crate::manifest::Descriptor;
 use crate::place::Place;
@@ -31,6 +31,7 @@ pub(crate) struct Download {
     place: Place,
     descriptor: Descriptor,
     retry: RetryPolicy,
+    ranges: Option<Ranges>,
     body: Option<ByteStream>,
     /// Read and hashed so far.
     offset: u64,
@@ -54,6 +55,7 @@ impl Download {
             place,
             descriptor,
             retry,
+            ranges: None,
             body: None,
             offset: 0,
             checkpoints: Vec::new(),
@@ -64,6 +66,11 @@ impl Download {
             last_break: 0,
             failure: None,
         }
+    }
+
+    /// The same download, over several connections where the blob is large.
+    pub(crate) fn in_ranges(self, ranges: Option<Ranges>) -> Self {
+        Self { ranges, ..self }
     }
 
     /// A download that hands out the bytes from `start` on. What the hasher has not seen of those
@@ -179,7 +186,7 @@ impl Download {
         let body = match &mut self.body {
             Some(body) => body,
             None => {
-                let opened = self.place.open_blob(&self.descriptor, self.offset).await?;
+                let opened = open(&self.place, &self.descriptor, self.offset, self.ranges).await?;
                 self.body.insert(opened)
             }
         };
@@ -248,6 +255,22 @@ impl Download {
     }
 }
 
+/// The bytes of a blob from `offset` on.
+async fn open(
+    place: &Place,
+    blob: &Descriptor,
+    offset: u64,
+    ranges: Option<Ranges>,
+) -> Result<ByteStream, RegistryError> {
+    let left = blob.size.saturating_sub(offset);
+    match (place, ranges) {
+        (Place::Repository(from), Some(ranges)) if ranges.are_worth_it(left) => {
+            from.open_blob_in_ranges(blob, offset, ranges).await
+        }
+        _ => place.open_blob(blob, offset).await,
+    }
+}
+
 impl Exchange {
     fn of_blob(place: &Place, descriptor: &Descriptor) -> Self {
         Self {
@@ -283,7 +306,7 @@ impl Repository {
 
     /// How many bytes at the start of the body are already known: none, unless the registry
     /// ignores ranges.
-    fn start_of_body(
+    pub(super) fn start_of_body(
         &self,
         reply: &Reply,
         descriptor: &Descriptor,
@@ -329,7 +352,7 @@ fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
 }
 
 /// The body of a reply without its first `skip` bytes.
-fn bytes_of(reply: Reply, skip: u64, idle: Duration) -> ByteStream {
+pub(super) fn bytes_of(reply: Reply, skip: u64, idle: Duration) -> ByteStream {
     let url = reply.response.url().clone();
     let exchange = reply.exchange;
     let state = (reply.response, skip, exchange, url);

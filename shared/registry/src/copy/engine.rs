@@ -479,6 +479,7 @@ impl<'a> Run<'a> {
             clock: &self.clock,
             mount_from: self.neighbours(),
             resume: &self.options.resume,
+            ranges: self.options.ranges,
             progress: Arc::clone(&self.options.progress),
         }
     }

@@ -9,7 +9,7 @@ use steward_core::{Digest, Reference, RegistryHost, RepositoryPath, Tag};
 use super::batch::Batch;
 use super::platforms::PlatformFilter;
 use super::progress::{NoProgress, Progress};
-use crate::blob::UploadState;
+use crate::blob::{Ranges, UploadState};
 use crate::error::BoxError;
 use crate::place::Place;
 
@@ -58,6 +58,9 @@ pub struct CopyOptions {
     /// How many blobs travel at once, at most: the registries' throttling can make it fewer. The
     /// memory of a copy is bounded by about 1 MiB for each, and 32 MiB for its manifests.
     pub concurrency: usize,
+    /// Read large blobs over several connections at once. Helps where each connection is slower than
+    /// the link, costs a request for each range and its memory; so it is off by default.
+    pub ranges: Option<Ranges>,
     /// Repositories of the target's registry that may hold some of the blobs already, so that they
     /// can be mounted instead of moved. The source repository is tried by itself where it is on the
     /// same registry.
@@ -84,6 +87,7 @@ impl Default for CopyOptions {
             deadline: None,
             resume: Vec::new(),
             concurrency: 6,
+            ranges: None,
             mount_from: Vec::new(),
             batch: None,
             create: None,

@@ -7,6 +7,7 @@ mod faults;
 mod images;
 mod layouts;
 mod platforms;
+mod ranges;
 mod referrers;
 mod throttled;
 mod verify;
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 use steward_core::{Digest, Reference, RegistryHost, RepositoryPath};
 
 use super::*;
+use crate::Ranges;
 use crate::fake::Fake;
 use crate::repository::Repository;
 

@@ -12,7 +12,7 @@ use super::CopyError;
 use super::clock::{Clock, Way};
 use super::progress::{Moved, Progress, ProgressEvent};
 use super::target::Target;
-use crate::blob::{Download, Flow, Started, UploadSession, UploadState};
+use crate::blob::{Download, Flow, Ranges, Started, UploadSession, UploadState};
 use crate::endpoint::Kind;
 use crate::error::RegistryError;
 use crate::layout::{Layout, PutBlobError};
@@ -28,6 +28,7 @@ pub(super) struct Mover<'a> {
     pub(super) clock: &'a Clock,
     pub(super) mount_from: Vec<RepositoryPath>,
     pub(super) resume: &'a [UploadState],
+    pub(super) ranges: Option<Ranges>,
     pub(super) progress: Arc<dyn Progress>,
 }
 
@@ -134,10 +135,8 @@ impl Mover<'_> {
             || to.endpoint().kind == Kind::Ecr && start > 0;
         let flow = self.flow(blob);
         let mut upload = Upload {
-            from: self.from,
+            mover: self,
             to,
-            target: self.to,
-            clock: self.clock,
             blob,
             session,
             start,
@@ -185,7 +184,8 @@ impl Mover<'_> {
             let hasher = state.hasher().filter(|(at, _)| *at <= start);
             let retry = self.from.retry_policy();
             let source = Download::resumed(self.from.clone(), blob.clone(), retry, start, hasher);
-            return Ok(Begun::Upload(session, start, Box::new(source)));
+            let source = Box::new(source.in_ranges(self.ranges));
+            return Ok(Begun::Upload(session, start, source));
         }
         Ok(match self.start(to, blob, known).await? {
             Start::Done(moved) => Begun::Done(moved),
@@ -279,6 +279,7 @@ impl Mover<'_> {
 
     fn download(&self, blob: &Descriptor) -> Download {
         Download::new(self.from.clone(), blob.clone(), self.from.retry_policy())
+            .in_ranges(self.ranges)
     }
 
     fn started(&self, blob: &Descriptor) {

@@ -7,13 +7,12 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::super::CopyError;
-use super::super::clock::{Clock, Way};
-use super::super::target::Target;
+use super::super::clock::Way;
+use super::Mover;
 use crate::blob::{Download, Flow, Part, Started, UploadSession, UploadState};
 use crate::endpoint::Kind;
 use crate::error::{Exchange, RegistryError};
 use crate::manifest::Descriptor;
-use crate::place::Place;
 use crate::reply;
 use crate::repository::Repository;
 
@@ -47,10 +46,8 @@ pub(super) enum Sent {
 
 /// The upload of one blob.
 pub(super) struct Upload<'a> {
-    pub(super) from: &'a Place,
+    pub(super) mover: &'a Mover<'a>,
     pub(super) to: &'a Repository,
-    pub(super) target: &'a Target,
-    pub(super) clock: &'a Clock,
     pub(super) blob: &'a Descriptor,
     pub(super) session: UploadSession,
     /// Bytes that the registry has acknowledged.
@@ -63,7 +60,7 @@ pub(super) struct Upload<'a> {
 impl Upload<'_> {
     /// Sends the blob, as often as it takes.
     pub(super) async fn run(&mut self) -> Result<Sent, CopyError> {
-        let policy = self.target.place().retry_policy();
+        let policy = self.mover.to.place().retry_policy();
         let mut attempt = 1;
         loop {
             let error = match self.send().await {
@@ -132,7 +129,7 @@ impl Upload<'_> {
         if self.strategy == Strategy::Parts {
             while self.start < self.blob.size {
                 let length = PART.min(self.blob.size - self.start);
-                if self.clock.way(length, None) == Way::Later {
+                if self.mover.clock.way(length, None) == Way::Later {
                     return Ok(Sent::Stopped);
                 }
                 let began = Instant::now();
@@ -142,7 +139,7 @@ impl Upload<'_> {
                     .send_part(&self.session, &self.source, part, &self.flow);
                 self.session = sent.await?;
                 self.start += length;
-                self.clock.moved(length, began.elapsed());
+                self.mover.clock.moved(length, began.elapsed());
             }
         }
         let part = self.part(self.blob.size.saturating_sub(self.start));
@@ -150,7 +147,7 @@ impl Upload<'_> {
         self.to
             .finish_upload(&self.session, &self.source, part, &self.flow)
             .await?;
-        self.clock.moved(part.length, began.elapsed());
+        self.mover.clock.moved(part.length, began.elapsed());
         Ok(Sent::All)
     }
 
@@ -183,11 +180,9 @@ impl Upload<'_> {
 
     /// Opens another upload; whether one was opened, or the blob is there by now.
     async fn begin_again(&mut self) -> Result<bool, CopyError> {
-        let retry = self.from.retry_policy();
-        let download = Download::new(self.from.clone(), self.blob.clone(), retry);
-        self.source = Arc::new(Mutex::new(download));
+        self.source = Arc::new(Mutex::new(self.mover.download(self.blob)));
         self.start = 0;
-        match self.target.start_upload(self.to, None, None).await? {
+        match self.mover.to.start_upload(self.to, None, None).await? {
             Started::Exists => Ok(false),
             Started::Session(session) => {
                 self.session = session;
