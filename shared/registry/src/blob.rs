@@ -1,5 +1,6 @@
 //! Blobs: their digests, and their ways down and up.
 
+mod body;
 mod download;
 mod flow;
 mod hasher;

@@ -5,6 +5,7 @@
 //! future at any moment leaves nothing tagged that is not whole.
 
 mod batch;
+mod blobs;
 mod clock;
 mod engine;
 mod options;

@@ -10,7 +10,7 @@ use http::header::RANGE;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::ByteStream;
-use super::download::bytes_of;
+use super::body::bytes_of;
 use crate::error::RegistryError;
 use crate::manifest::Descriptor;
 use crate::repository::Repository;

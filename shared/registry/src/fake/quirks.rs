@@ -84,8 +84,6 @@ pub(crate) struct Quirks {
     pub(crate) throttle: Option<Throttle>,
     /// Every answer takes this much longer.
     pub(crate) delay: std::time::Duration,
-    /// Bytes per second that each connection gives.
-    pub(crate) bytes_per_second: Option<u32>,
     pub(crate) access: Access,
     pub(crate) mounts: Mounts,
     pub(crate) faults: Vec<Fault>,
