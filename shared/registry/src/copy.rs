@@ -94,7 +94,8 @@ pub async fn copy(request: &CopyRequest, options: &CopyOptions) -> Result<Outcom
 
 /// Copies many images, `images` of them at once; the outcomes are in the order of the requests. A
 /// blob that several of them need at one registry moves once (see [`Batch`]), and all of them
-/// together move as many blobs at once as [`CopyOptions::concurrency`] says.
+/// together move as many blobs at once as [`CopyOptions::concurrency`] says. The memory is that of one
+/// copy, and up to 32 MiB of manifests for each further image at once.
 pub async fn copy_many(
     requests: &[CopyRequest],
     options: &CopyOptions,

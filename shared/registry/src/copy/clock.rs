@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+const MIB: f64 = 1024.0 * 1024.0;
 /// The speed of one stream before anything was measured, in bytes per second: less than what
-/// registries give, so that the first blobs are begun with care.
-const ASSUMED: f64 = 8.0 * 1024.0 * 1024.0;
+/// registries give, so that the first large blobs go up in parts.
+const ASSUMED: f64 = 8.0 * MIB;
+/// What one stream gives at best, in bytes per second. Before anything was measured, all that fits by
+/// this is begun: a run that begins nothing measures nothing, and neither would the next.
+const HOPED: f64 = 256.0 * MIB;
 /// A blob has to look as if it took no more than this share of the time that is left.
 const SAFETY: f64 = 0.5;
 /// Time kept for ending in good order: at least, at most, and as a share of the whole run.
 const CLOSING: (Duration, Duration, f64) =
     (Duration::from_millis(200), Duration::from_secs(3), 0.1);
 /// A measurement over less says more about latency than about speed.
-const MEASURABLE: u64 = 256 * 1024;
+const MEASURABLE: u64 = 4 * 1024 * 1024;
 
 /// How a blob is best begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +74,7 @@ impl Clock {
     pub(super) fn way(&self, bytes: u64, part: Option<u64>) -> Way {
         match self.left() {
             None => Way::Whole,
-            Some(left) => way(bytes, part, left, self.bytes_per_second()),
+            Some(left) => way(bytes, part, left, self.measured()),
         }
     }
 
@@ -86,9 +90,9 @@ impl Clock {
         Some(self.stop?.saturating_duration_since(Instant::now()))
     }
 
-    fn bytes_per_second(&self) -> f64 {
+    fn measured(&self) -> Option<f64> {
         let speed = self.speed.lock().unwrap_or_else(PoisonError::into_inner);
-        speed.0.unwrap_or(ASSUMED)
+        speed.0
     }
 }
 
@@ -114,12 +118,21 @@ impl Speed {
     clippy::cast_precision_loss,
     reason = "an estimate needs no more precision"
 )]
-fn way(bytes: u64, part: Option<u64>, left: Duration, bytes_per_second: f64) -> Way {
-    let fits = |bytes: u64| bytes as f64 <= left.as_secs_f64() * SAFETY * bytes_per_second;
+fn way(bytes: u64, part: Option<u64>, left: Duration, measured: Option<f64>) -> Way {
+    let seconds = left.as_secs_f64();
+    let fits = |bytes: u64| bytes as f64 <= seconds * SAFETY * measured.unwrap_or(ASSUMED);
+    let can_fit = |bytes: u64| match measured {
+        Some(_) => fits(bytes),
+        None => bytes as f64 <= seconds * HOPED,
+    };
     match part {
         _ if left.is_zero() => Way::Later,
         _ if fits(bytes) => Way::Whole,
-        Some(part) if bytes > part && fits(part) => Way::Parts,
+        Some(part) if bytes > part => match can_fit(part) {
+            true => Way::Parts,
+            false => Way::Later,
+        },
+        _ if can_fit(bytes) => Way::Whole,
         _ => Way::Later,
     }
 }
@@ -141,24 +154,43 @@ async fn until<F: Future>(end: Option<Instant>, future: F) -> Option<F::Output> 
 mod tests {
     use super::*;
 
-    const MIB: u64 = 1024 * 1024;
+    const M: u64 = 1024 * 1024;
 
     #[test]
     fn what_is_begun_is_likely_to_arrive() {
         let s = Duration::from_secs;
+        let part = Some(10 * M);
         for (bytes, part, left, mib_per_second, expected) in [
-            (10 * MIB, Some(10 * MIB), s(60), 8.0, Way::Whole),
-            (240 * MIB, Some(10 * MIB), s(60), 8.0, Way::Whole),
-            (241 * MIB, Some(10 * MIB), s(60), 8.0, Way::Parts),
-            (241 * MIB, None, s(60), 8.0, Way::Later),
-            (5000 * MIB, Some(10 * MIB), s(1), 8.0, Way::Later),
-            (10 * MIB, Some(10 * MIB), s(1), 8.0, Way::Later),
-            (0, Some(10 * MIB), s(1), 8.0, Way::Whole),
+            (10 * M, part, s(60), 8.0, Way::Whole),
+            (240 * M, part, s(60), 8.0, Way::Whole),
+            (241 * M, part, s(60), 8.0, Way::Parts),
+            (241 * M, None, s(60), 8.0, Way::Later),
+            (5000 * M, part, s(1), 8.0, Way::Later),
+            (10 * M, part, s(1), 8.0, Way::Later),
+            (0, part, s(1), 8.0, Way::Whole),
             (0, None, s(0), 8.0, Way::Later),
         ] {
-            let speed = mib_per_second * 1024.0 * 1024.0;
+            let found = way(bytes, part, left, Some(mib_per_second * MIB));
+            assert_eq!(found, expected, "{bytes} in {left:?}");
+        }
+    }
+
+    #[test]
+    fn before_anything_was_measured_something_is_begun() {
+        let s = Duration::from_secs;
+        let part = Some(10 * M);
+        for (bytes, part, left, expected) in [
+            (240 * M, part, s(60), Way::Whole),
+            (241 * M, part, s(60), Way::Parts),
+            (5000 * M, part, s(1), Way::Parts),
+            (10 * M, part, s(1), Way::Whole),
+            (5000 * M, None, s(900), Way::Whole),
+            (u64::MAX, None, s(900), Way::Later),
+            (u64::MAX, part, s(900), Way::Parts),
+            (1, part, s(0), Way::Later),
+        ] {
             assert_eq!(
-                way(bytes, part, left, speed),
+                way(bytes, part, left, None),
                 expected,
                 "{bytes} in {left:?}"
             );
@@ -175,11 +207,11 @@ mod tests {
     #[test]
     fn the_last_measurements_weigh_most() {
         let mut speed = Speed::default();
-        speed.measure(MIB, Duration::from_secs(1));
+        speed.measure(M, Duration::from_secs(1));
         for _ in 0..20 {
-            speed.measure(10 * MIB, Duration::from_secs(1));
+            speed.measure(10 * M, Duration::from_secs(1));
         }
-        let mib = speed.0.unwrap() / (1024.0 * 1024.0);
+        let mib = speed.0.unwrap() / MIB;
         assert!((9.0..=10.0).contains(&mib), "{mib}");
     }
 
