@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use steward_core::{Digest, Reference};
 use steward_registry::{
     Client, CopyOptions, CopyReport, CopyRequest, Layout, Manifest, Outcome, Repository,
-    RetryPolicy, copy,
+    RetryPolicy, Verify, copy,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -87,9 +87,17 @@ impl Distribution {
     }
 }
 
-/// Forwards connections to `target`; cuts the first one that sends more than `after` bytes. Counts
-/// the bytes that went up.
-async fn cutting_proxy(target: String, after: u64) -> (String, Arc<AtomicU64>) {
+/// What is wrong with the way to a registry.
+#[derive(Clone, Copy)]
+enum Way {
+    /// The first connection that sends more than so many bytes is cut.
+    Cut(u64),
+    /// Each connection sends no more than so many bytes in a second.
+    Slow(u32),
+}
+
+/// Forwards connections to `target`. Counts the bytes that went up.
+async fn proxy(target: String, way: Way) -> (String, Arc<AtomicU64>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let sent = Arc::new(AtomicU64::new(0));
@@ -112,8 +120,17 @@ async fn cutting_proxy(target: String, after: u64) -> (String, Arc<AtomicU64>) {
                         }
                         here += n as u64;
                         total.fetch_add(n as u64, Ordering::Relaxed);
-                        if here > after && !cut.swap(true, Ordering::Relaxed) {
-                            return;
+                        match way {
+                            Way::Cut(after) if here > after => {
+                                if !cut.swap(true, Ordering::Relaxed) {
+                                    return;
+                                }
+                            }
+                            Way::Cut(_) => {}
+                            Way::Slow(speed) => {
+                                let n = u32::try_from(n).unwrap();
+                                tokio::time::sleep(Duration::from_secs(1) * n / speed).await;
+                            }
                         }
                         if to_server.write_all(&buffer[..n]).await.is_err() {
                             return;
@@ -298,27 +315,82 @@ async fn a_cut_upload_arrives_all_the_same() {
     let source = from.repository("team/app");
     let size = 40_000_000;
     push_image(&source, Some("v1"), &[bytes(size, 1)], None).await;
-    let (proxy, sent) = cutting_proxy(to.address.clone(), 25_000_000).await;
+    let (address, sent) = proxy(to.address.clone(), Way::Cut(25_000_000)).await;
+    let target = through(&address);
+    run(&source, &target, &CopyOptions::default()).await;
+    assert_whole(&to.repository("dr/team/app"), &"v1".parse().unwrap()).await;
+    let sent = sent.load(Ordering::Relaxed);
+    // At worst, everything before the cut went up twice.
+    assert!(sent < size as u64 + 27_000_000, "{sent} bytes went up");
+}
+
+/// The target of a copy, reached through a proxy.
+fn through(address: &str) -> Repository {
     let client = Client::builder()
         .endpoints(
-            format!("mirror.example.com=http://{proxy}")
+            format!("mirror.example.com=http://{address}")
                 .parse()
                 .unwrap(),
         )
         .retry(RetryPolicy::immediate())
         .build()
         .unwrap();
-    let target = client
-        .repository(
-            &"mirror.example.com".parse().unwrap(),
-            &"dr/team/app".parse().unwrap(),
-        )
-        .unwrap();
-    run(&source, &target, &CopyOptions::default()).await;
-    assert_whole(&to.repository("dr/team/app"), &"v1".parse().unwrap()).await;
-    let sent = sent.load(Ordering::Relaxed);
-    // At worst, everything before the cut went up twice.
-    assert!(sent < size as u64 + 27_000_000, "{sent} bytes went up");
+    let host = "mirror.example.com".parse().unwrap();
+    client
+        .repository(&host, &"dr/team/app".parse().unwrap())
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_upload_that_one_run_leaves_another_takes_up() {
+    let from = Distribution::start().await;
+    let source = from.repository("team/app");
+    // More than fits into the time, as far as that can be told: it goes up in parts.
+    let size = 40_000_000;
+    push_image(&source, Some("v1"), &[bytes(size, 1)], None).await;
+    let request = |to: &Repository| CopyRequest {
+        from: source.clone().into(),
+        reference: "v1".parse().unwrap(),
+        to: to.clone().into(),
+        tag: Some("v1".parse().unwrap()),
+    };
+    // A busy machine may need several tries to come anywhere in the time there is.
+    for seconds in [4, 8, 8, 8] {
+        let to = Distribution::start().await;
+        let (address, sent) = proxy(to.address.clone(), Way::Slow(8_000_000)).await;
+        let options = CopyOptions {
+            deadline: Some(Instant::now() + Duration::from_secs(seconds)),
+            concurrency: 1,
+            ..CopyOptions::default()
+        };
+        let first = through(&address);
+        let Outcome::Paused(paused) = copy(&request(&first), &options).await.unwrap() else {
+            panic!("nothing was in its way")
+        };
+        if paused.uploads.is_empty() {
+            continue;
+        }
+        let kept = paused.uploads[0].offset;
+        assert_eq!(kept % (10 * 1024 * 1024), 0, "it stops after a whole part");
+        let uploaded = sent.swap(0, Ordering::Relaxed);
+        assert!(uploaded >= kept);
+        let state = serde_json::to_string(&paused.uploads).unwrap();
+        let options = CopyOptions {
+            resume: serde_json::from_str(&state).unwrap(),
+            verify: Verify::Full,
+            ..CopyOptions::default()
+        };
+        let report = run(&source, &through(&address), &options).await;
+        assert_eq!(report.verified, Verify::Full);
+        assert_whole(&to.repository("dr/team/app"), &"v1".parse().unwrap()).await;
+        let rest = sent.load(Ordering::Relaxed);
+        assert!(
+            rest < size as u64 - kept + 1_000_000,
+            "{rest} of {size} after {kept}"
+        );
+        return;
+    }
+    panic!("no upload came anywhere");
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ pub(super) struct Clock {
     deadline: Option<Instant>,
     /// When nothing more moves.
     stop: Option<Instant>,
+    /// What lies between the two.
+    closing: Duration,
     speed: Mutex<Speed>,
 }
 
@@ -43,15 +45,19 @@ impl Clock {
     pub(super) fn new(deadline: Option<std::time::Instant>) -> Self {
         let deadline = deadline.map(Instant::from_std);
         let now = Instant::now();
-        let stop = deadline.map(|deadline| {
-            let left = deadline.saturating_duration_since(now);
-            deadline.checked_sub(closing(left)).unwrap_or(now)
-        });
+        let left = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(now));
+        let closing = closing(left);
         Self {
             deadline,
-            stop,
+            stop: deadline.map(|deadline| deadline.checked_sub(closing).unwrap_or(now)),
+            closing,
             speed: Mutex::default(),
         }
+    }
+
+    /// How long ending in good order may take.
+    pub(super) fn closing(&self) -> Duration {
+        self.closing
     }
 
     /// Runs something until the deadline; nothing where it was not done by then.
@@ -140,7 +146,10 @@ fn way(bytes: u64, part: Option<u64>, left: Duration, measured: Option<f64>) -> 
 /// How much of a run is kept for its end.
 fn closing(run: Duration) -> Duration {
     let (least, most, share) = CLOSING;
-    run.mul_f64(share).clamp(least, most)
+    // A run without end would overflow.
+    run.min(Duration::from_secs(86_400))
+        .mul_f64(share)
+        .clamp(least, most)
 }
 
 async fn until<F: Future>(end: Option<Instant>, future: F) -> Option<F::Output> {

@@ -21,8 +21,8 @@ use crate::repository::Repository;
 pub(super) const PART: u64 = 10 * 1024 * 1024;
 /// How long a broken upload may hold on to its download before it is left behind.
 const RELEASE: Duration = Duration::from_secs(2);
-/// How long a registry may take to say how far an upload came that has to stop.
-const LAST_QUESTION: Duration = Duration::from_secs(1);
+/// The pause between two questions how far an upload came that has to stop.
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(50);
 
 /// How a registry takes the bytes of a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,12 +100,8 @@ impl Upload<'_> {
     /// more.
     pub(super) async fn state(&mut self) -> Option<UploadState> {
         if self.kind() != Kind::Ecr && self.flow.sent() > self.start {
-            let asked = self.to.upload_status(&self.session);
-            if let Ok(Ok(Some((has, session)))) = tokio::time::timeout(LAST_QUESTION, asked).await
-                && has <= self.blob.size
-            {
-                (self.start, self.session) = (has, session);
-            }
+            let patience = self.mover.clock.closing() / 2;
+            let _ = tokio::time::timeout(patience, self.ask()).await;
         }
         if self.start == 0 {
             return None;
@@ -114,6 +110,18 @@ impl Upload<'_> {
         let hasher = source.checkpoint(self.start);
         self.to
             .upload_state(&self.session, self.blob, self.start, hasher)
+    }
+
+    /// Asks how far the upload came, and again where the registry may not have noticed yet that
+    /// nothing more comes. Distribution cannot say it of a part that was cut: its upload is lost.
+    async fn ask(&mut self) {
+        while let Ok(Some((has, session))) = self.to.upload_status(&self.session).await {
+            if has > self.start && has <= self.blob.size {
+                (self.start, self.session) = (has, session);
+                return;
+            }
+            tokio::time::sleep(BETWEEN_QUESTIONS).await;
+        }
     }
 
     async fn send(&mut self) -> Result<Sent, RegistryError> {
