@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use jiff::Timestamp;
+use steward_core::facts::Platform;
 use steward_core::policy::RepositoryGlob;
 use steward_core::{RegistryHost, RepositoryName, Tag};
 
@@ -282,12 +283,38 @@ pub const ANY_REMOTE: &str = "*";
 #[derive(Debug, Args)]
 pub struct CopyArgs {
     /// `registry/repository:tag`, `registry/repository@sha256:…`, or `oci:folder[:tag]`
-    #[arg(value_name = "SOURCE", value_hint = ValueHint::Other)]
-    pub source: String,
+    #[arg(value_name = "SOURCE", value_hint = ValueHint::Other, required_unless_present = "list")]
+    pub source: Option<String>,
 
     /// `registry/repository[:tag]` or `oci:folder[:tag]`; without a tag the source's tag is kept
-    #[arg(value_name = "TARGET", value_hint = ValueHint::Other)]
-    pub target: String,
+    #[arg(value_name = "TARGET", value_hint = ValueHint::Other, required_unless_present = "list")]
+    pub target: Option<String>,
+
+    /// Make the copies that a file names, a SOURCE and a TARGET on each line; `-` reads standard
+    /// input
+    ///
+    /// A blob that several images share moves once. A copy that fails does not hold up the others.
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["source", "target"]
+    )]
+    pub list: Option<PathBuf>,
+
+    /// Copy these platforms of an index only, such as `linux/amd64,linux/arm64`
+    ///
+    /// The target gets an index with fewer images, so its digest is another one: the same for the
+    /// same index and platforms every time. What refers to the whole index stays behind.
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    pub platform: Vec<Platform>,
+
+    /// Look at the target afterwards: the tag, each manifest, each blob
+    ///
+    /// Without it the answers to the copy's own requests are what is known, and no further request
+    /// is made.
+    #[arg(long)]
+    pub verify: bool,
 
     /// Leave signatures, SBOMs and attestations behind
     #[arg(long)]

@@ -427,3 +427,89 @@ fn ctrl_c_ends_a_copy_with_its_own_code() {
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["error"]["exit_code"], 130);
 }
+
+#[test]
+fn a_list_is_copied_and_a_shared_blob_moves_once() {
+    let registry = Distribution::start();
+    let target = registry.address();
+    let shared = Layer::random(70, 1 << 20);
+    let images: Vec<Image> = (0..3)
+        .map(|n| {
+            Image::builder()
+                .layer(shared.clone())
+                .layer(Layer::file("n", &n.to_string()))
+                .build()
+        })
+        .collect();
+    let tags = ["v0", "v1", "v2"];
+    let entries: Vec<LayoutEntry<'_>> = images
+        .iter()
+        .zip(tags)
+        .map(|(image, tag)| LayoutEntry {
+            image,
+            tag: Some(tag),
+        })
+        .collect();
+    let folder = Folder::new();
+    write_layout(&folder.path().join("in"), &entries).unwrap();
+    let mut list = "# three releases, and one that there is not\n".to_owned();
+    for tag in tags {
+        list.push_str(&format!("oci:in:{tag} {target}/app-{tag}:{tag}\n"));
+    }
+    list.push_str(&format!("oci:in:v9 {target}/app:v9\n"));
+    fs::write(folder.path().join("list"), list).unwrap();
+
+    let ran = copy(&folder, &["--list", "list", "--format", "json"]).expect(6);
+    let summary: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(summary["copied"], 3, "{summary}");
+    assert_eq!(summary["failed"], 1, "{summary}");
+    let copies = summary["copies"].as_array().unwrap();
+    assert_eq!(copies[3]["outcome"], "failed");
+    assert_eq!(copies[3]["source"], "oci:in:v9");
+    // The shared layer once, and for each image its own layer and its configuration.
+    let moved: u64 = copies
+        .iter()
+        .filter_map(|copy| copy["blobs"]["copied"].as_u64())
+        .sum();
+    assert_eq!(moved, 7, "{summary}");
+
+    let again = copy(&folder, &["--list", "list"]).expect(6);
+    assert!(
+        again
+            .stdout
+            .contains("0 copied, 3 unchanged, 1 failed; 0 B moved"),
+        "{}",
+        again.stdout
+    );
+}
+
+#[test]
+fn platforms_are_chosen_and_the_target_is_looked_at() {
+    let children = ["amd64", "arm64", "s390x"].map(|architecture| {
+        Image::builder()
+            .platform("linux", architecture)
+            .layer(Layer::file("arch", architecture))
+            .build()
+    });
+    let index = Image::index(children);
+    let folder = with_layout(&index);
+    let args = ["oci:in:v1.2.3", "oci:out", "--format", "json", "--verify"];
+    let some = [&args[..], &["--platform", "linux/amd64,linux/arm64"]].concat();
+    let ran = copy(&folder, &some).expect(0);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["platforms"]["kept"], 2, "{report}");
+    assert_eq!(report["platforms"]["dropped"], 1, "{report}");
+    assert_eq!(report["platforms"]["original"], index.digest().as_str());
+    assert_ne!(report["digest"], index.digest().as_str());
+    assert_eq!(report["verified"], true);
+
+    let single = with_layout(&image(9));
+    let refused = [&args[..], &["--platform", "linux/arm64"]].concat();
+    let ran = copy(&single, &refused).expect(6);
+    assert!(
+        ran.stderr.contains("linux/amd64") || ran.stdout.contains("linux/amd64"),
+        "{} {}",
+        ran.stdout,
+        ran.stderr
+    );
+}

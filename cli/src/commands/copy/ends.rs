@@ -1,5 +1,7 @@
 //! The two ends of a copy: which registry is spoken to how and as whom, and which image is meant.
 
+use std::collections::BTreeSet;
+
 use steward_core::{Reference, RegistryHost, Tag};
 use steward_registry::{Descriptor, Layout};
 
@@ -100,18 +102,17 @@ fn tag_in(images: &[Descriptor], reference: &Reference) -> Option<Tag> {
     tag.parse().ok()
 }
 
-/// The registries that `--insecure` means.
-pub(super) fn insecure_hosts(
+/// The registries that `--insecure` means, of all that the command speaks to.
+pub(super) fn insecure_hosts<'a>(
     named: &[String],
-    source: &Place,
-    target: &Place,
+    places: impl IntoIterator<Item = &'a Place>,
 ) -> Result<Vec<RegistryHost>, CliError> {
-    let mut remote: Vec<&RegistryHost> = [source, target]
-        .into_iter()
-        .filter_map(Place::registry)
+    let all: BTreeSet<&RegistryHost> = places.into_iter().filter_map(Place::registry).collect();
+    let remote: Vec<&RegistryHost> = all
+        .iter()
+        .copied()
         .filter(|host| !host.is_loopback() && host.ecr().is_none())
         .collect();
-    remote.dedup();
     let mut hosts = Vec::new();
     for name in named {
         if name == ANY_REMOTE {
@@ -120,25 +121,21 @@ pub(super) fn insecure_hosts(
                 [host] => hosts.push((*host).clone()),
                 [first, second, ..] => {
                     return Err(CliError::Usage {
-                        message: "--insecure could mean either registry".into(),
+                        message: "--insecure could mean more than one registry".into(),
                         remedy: format!("write --insecure={first} or --insecure={second}"),
                     });
                 }
             }
             continue;
         }
-        match [source, target]
-            .into_iter()
-            .filter_map(Place::registry)
-            .find(|h| h.as_str() == name)
-        {
+        match all.iter().find(|host| host.as_str() == name) {
             Some(host) if host.ecr().is_some() => {
                 return Err(CliError::Usage {
                     message: format!("--insecure={name} names an ECR registry"),
                     remedy: "leave it out: ECR is only spoken to over HTTPS".into(),
                 });
             }
-            Some(host) => hosts.push(host.clone()),
+            Some(host) => hosts.push((*host).clone()),
             None => {
                 return Err(CliError::Usage {
                     message: format!("--insecure={name} is the registry of neither side"),
@@ -156,7 +153,8 @@ mod tests {
 
     fn insecure(named: &[&str], source: &str, target: &str) -> String {
         let named: Vec<String> = named.iter().map(ToString::to_string).collect();
-        match insecure_hosts(&named, &source.parse().unwrap(), &target.parse().unwrap()) {
+        let places: [Place; 2] = [source.parse().unwrap(), target.parse().unwrap()];
+        match insecure_hosts(&named, &places) {
             Ok(hosts) => hosts
                 .iter()
                 .map(ToString::to_string)
@@ -184,7 +182,7 @@ mod tests {
         assert_eq!(insecure(&[], "a.example.com/x:1", "oci:out"), "");
         assert_eq!(
             insecure(&["*"], "a.example.com/x:1", "b.example.com/x"),
-            "--insecure could mean either registry; \
+            "--insecure could mean more than one registry; \
              write --insecure=a.example.com or --insecure=b.example.com"
         );
     }

@@ -6,8 +6,11 @@ use std::time::Duration;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 use steward_core::Digest;
-use steward_registry::CopyReport;
+use steward_core::facts::Platform;
+use steward_registry::{CopyReport, Filtered, Verify};
 
+use super::CopyFailure;
+use super::list::Pair;
 use crate::output::style;
 use crate::place::Place;
 
@@ -19,11 +22,16 @@ pub(super) struct Report {
     target: String,
     pub(super) digest: Digest,
     media_type: String,
+    /// Where an index lost some of its images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platforms: Option<Platforms>,
+    /// Whether the target was looked at afterwards.
+    verified: bool,
     manifests: u64,
     referrers: u64,
     blobs: Blobs,
     /// Bytes of blobs that were moved.
-    bytes: u64,
+    pub(super) bytes: u64,
     seconds: f64,
     requests: Requests,
 }
@@ -34,6 +42,28 @@ enum Outcome {
     Copied,
     /// The target had the image under its tag.
     Unchanged,
+}
+
+/// What was taken out of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Platforms {
+    /// The digest of the whole index.
+    original: Digest,
+    kept: u64,
+    dropped: u64,
+    /// Platforms that were asked for, and that the image does not have.
+    absent: Vec<Platform>,
+}
+
+impl Platforms {
+    fn new(filtered: &Filtered) -> Self {
+        Self {
+            original: filtered.original.clone(),
+            kept: filtered.kept,
+            dropped: filtered.dropped,
+            absent: filtered.absent.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -51,7 +81,42 @@ struct Requests {
 }
 
 impl Report {
-    pub(super) fn new(source: &Place, target: &str, report: &CopyReport) -> Self {
+    /// The report of a copy that was made; a copy that ended otherwise is a failure.
+    pub(super) fn new(
+        pair: &Pair,
+        target: &str,
+        outcome: &steward_registry::Outcome,
+    ) -> Result<Self, CopyFailure> {
+        use steward_registry::Outcome as Ended;
+        match outcome {
+            Ended::Done(report) => Ok(Self::done(&pair.source, target, report)),
+            Ended::OtherPlatform { platform, .. } => {
+                Err(CopyFailure::other_platform(pair, platform))
+            }
+            // Neither a tag to look at again nor a deadline was given.
+            Ended::SourceMoved { .. } | Ended::Paused(_) => Err(CopyFailure::unfinished(pair)),
+        }
+    }
+
+    /// Whether the target had the image.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.outcome == Outcome::Unchanged
+    }
+
+    /// One line for a list.
+    pub(super) fn headline(&self) -> String {
+        let good = style::GOOD;
+        let (source, target) = (&self.source, &self.target);
+        match self.outcome {
+            Outcome::Copied => format!(
+                "{good}copied{good:#}    {source} to {target} ({})",
+                BinaryBytes(self.bytes)
+            ),
+            Outcome::Unchanged => format!("{good}unchanged{good:#} {source} to {target}"),
+        }
+    }
+
+    fn done(source: &Place, target: &str, report: &CopyReport) -> Self {
         Self {
             outcome: if report.unchanged {
                 Outcome::Unchanged
@@ -62,6 +127,8 @@ impl Report {
             target: target.to_owned(),
             digest: report.digest.clone(),
             media_type: report.media_type.clone(),
+            platforms: report.filtered.as_ref().map(Platforms::new),
+            verified: report.verified == Verify::Full,
             manifests: report.manifests,
             referrers: report.referrers,
             blobs: Blobs {
@@ -103,6 +170,18 @@ impl fmt::Display for Report {
         let mut row =
             |name: &str, value: String| writeln!(f, "  {faint}{name:<9}{faint:#} {value}");
         row("digest", digest.to_string())?;
+        if let Some(platforms) = &self.platforms {
+            let mut text = format!(
+                "{} of the index kept, {} left out of {}",
+                platforms.kept, platforms.dropped, platforms.original
+            );
+            if !platforms.absent.is_empty() {
+                let absent: Vec<String> =
+                    platforms.absent.iter().map(Platform::to_string).collect();
+                text.push_str(&format!("; it has no {}", absent.join(", ")));
+            }
+            row("platforms", text)?;
+        }
         if self.outcome == Outcome::Copied || blobs.copied > 0 {
             let mut parts = vec![format!("{} moved", blobs.copied)];
             for (count, what) in [
@@ -164,6 +243,8 @@ mod tests {
             target: "oci:out:v1".into(),
             digest: format!("sha256:{}", "a".repeat(64)).parse().unwrap(),
             media_type: "application/vnd.oci.image.manifest.v1+json".into(),
+            platforms: None,
+            verified: false,
             manifests: 2,
             referrers: 1,
             blobs: Blobs {
@@ -230,6 +311,7 @@ mod tests {
           "target": "oci:out:v1",
           "digest": "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
           "media_type": "application/vnd.oci.image.manifest.v1+json",
+          "verified": false,
           "manifests": 2,
           "referrers": 1,
           "blobs": {
