@@ -174,7 +174,7 @@ impl CaseFile {
                 if !policy
                     .tag_rules
                     .iter()
-                    .any(|known| known.name == rule.value)
+                    .any(|known| known.name.as_str() == rule.value)
                 {
                     mistakes.push(Mistake::at(
                         rule.referenced,

@@ -84,7 +84,7 @@ impl Report {
             .iter()
             // A rule that only derives tags is never violated.
             .filter(|rule| rule.derive.is_none())
-            .map(|rule| rule.name.clone())
+            .map(|rule| rule.name.to_string())
             .filter(|name| !violated.contains(name.as_str()))
             .collect();
         let passed = cases().filter(|case| case.passed).count();

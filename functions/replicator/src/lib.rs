@@ -264,7 +264,7 @@ fn job<'a>(facts: &'a Facts, copy: &'a PlannedCopy, policy: &'a Policy) -> Optio
     let rule = policy
         .replication
         .iter()
-        .find(|rule| rule.name == copy.rule)?;
+        .find(|rule| rule.name.as_str() == copy.rule)?;
     Some(CopyJob {
         facts,
         digest: facts.digest.as_ref()?,

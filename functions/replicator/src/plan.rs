@@ -128,7 +128,7 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
                         }
                     }
                     None => plan.copies.push(PlannedCopy {
-                        rule: rule.name.clone(),
+                        rule: rule.name.to_string(),
                         target_index,
                         to,
                         referrers: rule.referrers,

@@ -8,6 +8,7 @@ mod action;
 mod actions;
 mod derive;
 mod judge;
+mod why;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,11 +16,12 @@ use steward_core::decision::{RuleOutcome, Skip, skip};
 use steward_core::event::incoming::Incoming;
 use steward_core::event::outgoing::Violation;
 use steward_core::facts::{EventFacts, EventKind, Home, ImageFacts};
-use steward_core::policy::{ActionKind, Policy};
-use steward_core::{Digest, Mode, RepositoryName, Severity, Tag};
+use steward_core::policy::{ActionKind, Policy, TagRule};
+use steward_core::{Digest, Mode, RepositoryName, RuleName, Severity, Tag};
 
 pub use action::{Action, PlannedAction, Source};
 pub use steward_core::facts::{Facts, Pusher};
+pub use why::Why;
 
 use judge::Judged;
 
@@ -73,7 +75,7 @@ pub struct Plan {
     /// Why no rule was looked at, where that is so.
     pub skipped: Option<Skip>,
     /// Each rule that speaks about the repository, in the policy's order.
-    pub rules: Vec<RuleOutcome>,
+    pub rules: Vec<RuleOutcome<Why>>,
     /// What is wrong, rule by rule, each with its severity and mode.
     pub violations: Vec<Violation>,
     /// What an exemption lets pass that ends soon; told, and nothing else.
@@ -90,7 +92,7 @@ pub struct Plan {
     pub actions: Vec<PlannedAction>,
     /// The rules that keep derived tags here.
     #[serde(skip)]
-    pub(crate) derived_by: Vec<String>,
+    pub(crate) derived_by: Vec<RuleName>,
     /// Whether the digest is to be remembered as what the tag means.
     #[serde(skip)]
     pub(crate) remember: Option<Remember>,
@@ -135,7 +137,7 @@ impl Plan {
     pub fn let_go(&mut self) {
         for rule in self.rules.iter_mut().filter(|rule| rule.matched) {
             rule.matched = false;
-            rule.why = format!("ecr-steward itself took {} away", self.tag);
+            rule.why = Why::OfTag("ecr-steward itself took ", self.tag.clone(), " away");
         }
         self.violations.clear();
         self.severity = Severity::Info;
@@ -195,12 +197,11 @@ impl Plan {
     /// or else those that keep derived tags.
     #[must_use]
     pub(crate) fn rules_of_event(&self) -> String {
-        let spoken: Vec<&str> = self.told().map(|v| v.rule.as_str()).collect();
+        let mut spoken: Vec<&str> = self.told().map(|v| v.rule.as_str()).collect();
         if spoken.is_empty() {
-            self.derived_by.join(", ")
-        } else {
-            spoken.join(", ")
+            spoken = self.derived_by.iter().map(RuleName::as_str).collect();
         }
+        spoken.join(", ")
     }
 
     /// What an event lists: what is wrong, and what will be.
@@ -232,17 +233,18 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
     if plan.skipped.is_some() {
         return plan;
     }
-    let judged: Vec<Judged<'_>> = policy
-        .tag_rules_for(&facts.repository)
+    // The rules first: then the room for what is said of them is made once.
+    let rules: Vec<&TagRule> = policy.tag_rules_for(&facts.repository).collect();
+    let judged: Vec<Judged<'_>> = rules
+        .into_iter()
         .map(|rule| judge::judge(rule, rule.effective_mode(policy.mode), facts))
         .collect();
     plan.digest = facts.digest().or(facts.previous.as_ref()).cloned();
     for judged in &judged {
-        plan.rules.push(judged.outcome.clone());
         plan.recheck_at = earlier(plan.recheck_at, judged.recheck_at);
         if let Some(notice) = &judged.notice {
             plan.severity = plan.severity.max(Severity::Low);
-            plan.notices.push(notice.clone());
+            plan.notices.push(Violation::clone(notice));
         }
         let Some(violation) = &judged.violation else {
             continue;
@@ -251,14 +253,13 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
         if judged.mode().acts() {
             plan.mode = Mode::Enforce;
         }
-        plan.violations.push(violation.clone());
+        plan.violations.push(Violation::clone(violation));
     }
     let made = actions::actions(facts, policy, &judged);
     plan.recheck_at = earlier(plan.recheck_at, made.recheck_at);
     plan.actions = made.actions;
-    if deleted && plan.actions.is_empty() && !judged.iter().any(Judged::protects) {
+    if deleted && plan.actions.is_empty() && !judged.iter().any(|judged| judged.protects) {
         plan.skipped = Some(Skip::Gone);
-        plan.rules.clear();
         return plan;
     }
     if plan.violations.is_empty() && plan.actions.iter().any(|planned| planned.mode.acts()) {
@@ -275,6 +276,7 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
         && !judged
             .iter()
             .any(|judged| judged.lost && judged.mode().acts());
+    plan.rules = judged.into_iter().map(|judged| judged.outcome).collect();
     plan
 }
 
@@ -291,9 +293,9 @@ fn remember(facts: &Facts, judged: &[Judged<'_>], plan: &Plan) -> Option<Remembe
     } else if judged.iter().any(|judged| judged.pardoned) && !judged.iter().any(|j| j.lost) {
         // A move that was let pass is not undone when the exemption ends.
         Some(Remember::Latest)
-    } else if judged.iter().any(Judged::fixes) {
+    } else if judged.iter().any(|judged| judged.fixes) {
         Some(Remember::First)
-    } else if judged.iter().any(Judged::protects) {
+    } else if judged.iter().any(|judged| judged.protects) {
         Some(Remember::Latest)
     } else if facts.event.kind == EventKind::Pushed
         && facts.previous.is_some()

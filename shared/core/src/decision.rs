@@ -3,17 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
-use crate::{Digest, Mode, NameError, RepositoryName, Tag};
+use crate::{Digest, Mode, NameError, RepositoryName, RuleName, Tag};
 
-/// How one rule of the policy looked at one image.
+/// How one rule of the policy looked at one image. `W` is what the reason is kept in: the text, or
+/// what becomes one when it is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RuleOutcome {
+pub struct RuleOutcome<W = String> {
     /// The rule's name.
-    pub rule: String,
+    pub rule: RuleName,
     /// Whether the rule asks for anything here: a tag rule is violated, a replication rule selects.
     pub matched: bool,
     /// Why, as a sentence for a person.
-    pub why: String,
+    pub why: W,
     /// Whether the rule may act.
     pub mode: Mode,
     /// Whether the rule has no answer, because a fact is missing or its condition failed; `why` says

@@ -10,5 +10,5 @@ pub mod policy;
 pub use mode::{Mode, Severity};
 pub use names::{
     AccountId, Digest, EcrHost, ImageRef, NameError, Reference, Region, RegistryHost,
-    RepositoryName, RepositoryPath, Tag,
+    RepositoryName, RepositoryPath, RuleName, Tag,
 };

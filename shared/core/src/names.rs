@@ -2,12 +2,15 @@
 //!
 //! The grammars are those of the OCI distribution specification (`end-*` routes) and, where ECR is
 //! narrower, of the ECR API model.
+//!
+//! A copy of a name costs no memory: a decision copies a few for each rule that it looks at.
 
 mod digest;
 mod ecr_host;
 mod image_ref;
 mod registry_host;
 mod repository;
+mod rule;
 mod tag;
 
 pub use digest::{Digest, DigestAlgorithm};
@@ -15,6 +18,7 @@ pub use ecr_host::{AccountId, EcrHost, Region};
 pub use image_ref::{ImageRef, Reference};
 pub use registry_host::RegistryHost;
 pub use repository::{RepositoryName, RepositoryPath};
+pub use rule::RuleName;
 pub use tag::Tag;
 
 /// A text that is not the name it was taken for.
@@ -67,7 +71,7 @@ macro_rules! string_name {
 
             fn from_str(s: &str) -> Result<Self, Self::Err> {
                 Self::check(s)?;
-                Ok(Self(s.to_owned()))
+                Ok(Self(s.into()))
             }
         }
 
@@ -76,7 +80,7 @@ macro_rules! string_name {
 
             fn try_from(s: String) -> Result<Self, Self::Error> {
                 Self::check(&s)?;
-                Ok(Self(s))
+                Ok(Self(s.into()))
             }
         }
 
@@ -90,7 +94,7 @@ macro_rules! string_name {
 
         impl From<$type> for String {
             fn from(name: $type) -> Self {
-                name.0
+                name.as_str().to_owned()
             }
         }
 

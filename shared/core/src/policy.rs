@@ -143,9 +143,11 @@ impl Policy {
     /// Whether a tag is the mark that a rule of its repository puts on this very image.
     #[must_use]
     pub fn is_mark(&self, repository: &RepositoryName, tag: &Tag, digest: &Digest) -> bool {
-        self.tag_rules_for(repository)
-            .filter_map(|rule| rule.mark.as_ref())
-            .any(|mark| mark.is_mark_of(tag, digest))
+        Mark::could_be_one(tag, digest)
+            && self
+                .tag_rules_for(repository)
+                .filter_map(|rule| rule.mark.as_ref())
+                .any(|mark| mark.is_mark_of(tag, digest))
     }
 
     /// What is wrong with the policy in the registry that it will look after: a replication target

@@ -1,6 +1,6 @@
 //! An explanation for a person.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use anstyle::Style;
 use steward_core::decision::RuleOutcome;
@@ -132,7 +132,10 @@ impl Page {
         };
         for outcome in &plan.rules {
             self.rule(outcome, &words);
-            let accepted = plan.violations.iter().find(|v| v.rule == outcome.rule);
+            let accepted = plan
+                .violations
+                .iter()
+                .find(|v| v.rule == outcome.rule.as_str());
             if let Some(accepted) = accepted.and_then(|violation| violation.accepted.as_ref()) {
                 self.line(&format!("             accepted: {accepted}"));
             }
@@ -226,7 +229,7 @@ impl Page {
         self.line(&format!("  nothing to do: {faint}{why}{faint:#}"));
     }
 
-    fn rule(&mut self, outcome: &RuleOutcome, words: &Words) {
+    fn rule(&mut self, outcome: &RuleOutcome<impl Display>, words: &Words) {
         let RuleOutcome {
             rule,
             matched,

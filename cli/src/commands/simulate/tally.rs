@@ -49,7 +49,7 @@ struct Kept {
 impl<'p> Tally<'p> {
     pub(super) fn new(policy: &'p Policy, now: Timestamp) -> Self {
         let rules = policy.tag_rules.iter().map(|rule| RuleTally {
-            rule: rule.name.clone(),
+            rule: rule.name.to_string(),
             mode: rule.effective_mode(policy.mode),
             severity: rule.severity,
             looked_at: 0,
@@ -149,7 +149,7 @@ impl<'p> Tally<'p> {
             if outcome.undecided && !only_derives {
                 rule.undecided += 1;
                 if rule.undecided_example.is_none() {
-                    rule.undecided_example = Some(example(&plan, &outcome.why));
+                    rule.undecided_example = Some(example(&plan, &outcome.why.to_string()));
                 }
             }
         }

@@ -25,6 +25,7 @@ pub(super) fn actions(facts: &Facts, policy: &Policy, judged: &[Judged<'_>]) -> 
         facts,
         policy,
         judged,
+        violated: judged.iter().filter(|j| j.violation.is_some()).collect(),
         actions: Vec::new(),
         recheck_at: None,
     };
@@ -45,6 +46,8 @@ struct Maker<'a, 'p> {
     facts: &'a Facts,
     policy: &'a Policy,
     judged: &'a [Judged<'p>],
+    /// Those of them that are violated: few, where many are looked at.
+    violated: Vec<&'a Judged<'p>>,
     actions: Vec<PlannedAction>,
     recheck_at: Option<Timestamp>,
 }
@@ -75,7 +78,7 @@ impl Maker<'_, '_> {
     }
 
     fn modes(&self, asks: impl Fn(&Judged<'_>) -> bool) -> Option<Mode> {
-        let asking = || self.judged.iter().filter(|judged| asks(judged));
+        let asking = || self.violated.iter().filter(|judged| asks(judged));
         asking().next()?;
         Some(if asking().any(|judged| judged.mode().acts()) {
             Mode::Enforce
@@ -117,7 +120,8 @@ impl Maker<'_, '_> {
 
     fn marks(&mut self, image: &ImageFacts) {
         let mut seen = BTreeSet::new();
-        for judged in self.judged.iter().filter(|j| j.wants(ActionKind::Tag)) {
+        let violated = self.violated.clone();
+        for judged in violated.iter().filter(|j| j.wants(ActionKind::Tag)) {
             let Some(mark) = &judged.rule.mark else {
                 continue;
             };
@@ -220,7 +224,7 @@ impl Maker<'_, '_> {
     ) -> Option<PlannedAction> {
         let kind = ActionKind::Delete;
         let now = self.facts.event.now;
-        let asking = || self.judged.iter().filter(|judged| judged.wants(kind));
+        let asking = || self.violated.iter().filter(|judged| judged.wants(kind));
         asking().next()?;
         let is_due = |judged: &Judged<'_>| {
             judged.wants(kind) && deletion_due(image, judged).is_some_and(|at| at <= now)
@@ -393,7 +397,7 @@ impl Maker<'_, '_> {
                     continue;
                 };
                 sources.push(Source::Replica {
-                    rule: rule.name.clone(),
+                    rule: rule.name.to_string(),
                     image: ImageRef {
                         registry: target.registry.clone(),
                         repository: there,

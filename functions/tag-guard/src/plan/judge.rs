@@ -9,15 +9,16 @@ use steward_core::facts::{EventKind, Facts};
 use steward_core::policy::{ActionKind, Exemption, ExemptionState, TagRule};
 use steward_core::{Mode, Severity, Tag};
 
+use super::Why;
 use checks::Found;
 
 /// What one rule says.
 pub(super) struct Judged<'p> {
     pub(super) rule: &'p TagRule,
-    pub(super) outcome: RuleOutcome,
-    pub(super) violation: Option<Violation>,
+    pub(super) outcome: RuleOutcome<Why>,
+    pub(super) violation: Option<Box<Violation>>,
     /// What would be a violation but for an exemption that ends soon.
-    pub(super) notice: Option<Violation>,
+    pub(super) notice: Option<Box<Violation>>,
     pub(super) recheck_at: Option<Timestamp>,
     /// Whether the rule looks at this tag: its `tags` and its condition let it.
     pub(super) speaks: bool,
@@ -25,22 +26,15 @@ pub(super) struct Judged<'p> {
     pub(super) lost: bool,
     /// Whether an exemption lets pass that it did.
     pub(super) pardoned: bool,
-    tag: Tag,
+    /// Whether the tag may not move.
+    pub(super) fixes: bool,
+    /// Whether the tag may not go.
+    pub(super) protects: bool,
 }
 
 impl Judged<'_> {
     pub(super) fn mode(&self) -> Mode {
         self.outcome.mode
-    }
-
-    /// Whether the tag may not move.
-    pub(super) fn fixes(&self) -> bool {
-        self.speaks && self.rule.immutable.contains(&self.tag)
-    }
-
-    /// Whether the tag may not go.
-    pub(super) fn protects(&self) -> bool {
-        self.speaks && self.rule.protected.contains(&self.tag)
     }
 
     /// Whether the rule is violated and asks for an action.
@@ -51,12 +45,13 @@ impl Judged<'_> {
 
 /// Looks at one rule.
 pub(super) fn judge<'p>(rule: &'p TagRule, mode: Mode, facts: &Facts) -> Judged<'p> {
+    let tag = &facts.tag;
     let mut judged = Judged {
         rule,
         outcome: RuleOutcome {
             rule: rule.name.clone(),
             matched: false,
-            why: String::new(),
+            why: Why::default(),
             mode,
             undecided: false,
         },
@@ -66,11 +61,11 @@ pub(super) fn judge<'p>(rule: &'p TagRule, mode: Mode, facts: &Facts) -> Judged<
         speaks: false,
         lost: false,
         pardoned: false,
-        tag: facts.tag.clone(),
+        fixes: false,
+        protects: false,
     };
-    let tag = &facts.tag;
     if !rule.speaks_of(tag) {
-        judged.outcome.why = format!("the rule does not speak about {tag}");
+        judged.outcome.why = Why::OfTag("the rule does not speak about ", tag.clone(), "");
         return judged;
     }
     let mut found = Found::default();
@@ -88,6 +83,8 @@ pub(super) fn judge<'p>(rule: &'p TagRule, mode: Mode, facts: &Facts) -> Judged<
         }
     }
     judged.speaks = true;
+    judged.fixes = rule.immutable.contains(tag);
+    judged.protects = rule.protected.contains(tag);
     checks::look(rule, facts, &mut found);
     judged.recheck_at = found.recheck_at;
     judged.lost = found.lost;
@@ -106,11 +103,12 @@ pub(super) fn judge<'p>(rule: &'p TagRule, mode: Mode, facts: &Facts) -> Judged<
     if let Some((exemption, state)) = exemption {
         let text = exempt(exemption, state);
         if state.holds() {
-            judged.outcome.why = format!("{why}, but {text}");
+            let why = format!("{why}, but {text}");
             if state.ends_soon() {
-                let notice = Violation::new(rule.name.clone(), judged.outcome.why.clone());
-                judged.notice = Some(notice.weighed(Severity::Low, Mode::Observe));
+                let notice = Violation::new(rule.name.clone(), why.as_str());
+                judged.notice = Some(Box::new(notice.weighed(Severity::Low, Mode::Observe)));
             }
+            judged.outcome.why = why.into();
             judged.pardoned = judged.lost;
             judged.lost = false;
             return judged;
@@ -119,11 +117,11 @@ pub(super) fn judge<'p>(rule: &'p TagRule, mode: Mode, facts: &Facts) -> Judged<
         message = format!("{}; {text}", message.trim_end_matches('.'));
     }
     judged.outcome.matched = true;
-    judged.outcome.why = why;
-    judged.violation = Some(Violation {
+    judged.outcome.why = why.into();
+    judged.violation = Some(Box::new(Violation {
         accepted: found.accepted,
         ..Violation::new(rule.name.clone(), message).weighed(rule.severity, mode)
-    });
+    }));
     judged
 }
 
@@ -148,8 +146,8 @@ enum Condition {
     Holds,
     /// The condition is all there is, and it holds.
     Violated(String),
-    Passes(String),
-    Undecided(String),
+    Passes(Why),
+    Undecided(Why),
 }
 
 fn condition(rule: &TagRule, facts: &Facts) -> Condition {
@@ -158,17 +156,17 @@ fn condition(rule: &TagRule, facts: &Facts) -> Condition {
     };
     let alone = !checks::has_any(rule);
     if alone && facts.image.is_none() {
-        return Condition::Passes("the tag is gone".to_owned());
+        return Condition::Passes("the tag is gone".into());
     }
     match condition.holds(facts) {
         Err(undecided) => {
-            tracing::warn!(rule = rule.name, %undecided, "a rule is not decided");
-            Condition::Undecided(undecided.to_string())
+            tracing::warn!(rule = %rule.name, %undecided, "a rule is not decided");
+            Condition::Undecided(undecided.to_string().into())
         }
-        Ok(false) => Condition::Passes(format!(
-            "its condition does not hold: {}",
-            condition.as_str()
-        )),
+        Ok(false) => {
+            let why = format!("its condition does not hold: {}", condition.as_str());
+            Condition::Passes(why.into())
+        }
         Ok(true) if alone => {
             Condition::Violated(format!("its condition holds: {}", condition.as_str()))
         }

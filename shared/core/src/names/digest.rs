@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::{NameError, string_name};
 
 /// A content digest: `sha256:` with 64, or `sha512:` with 128, lower-case hexadecimal digits.
@@ -5,7 +7,7 @@ use super::{NameError, string_name};
 /// Strict on purpose: a digest becomes part of URLs and of paths, and a loose one has been a way
 /// into other repositories (CVE-2024-3727).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest(String);
+pub struct Digest(Arc<str>);
 
 /// The hash behind a [`Digest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,7 +44,7 @@ impl Digest {
     /// The digest of the SHA-256 sum `sum`.
     #[must_use]
     pub fn from_sha256(sum: &[u8; 32]) -> Self {
-        Self(format!("sha256:{}", hex::encode(sum)))
+        Self(format!("sha256:{}", hex::encode(sum)).into())
     }
 
     /// Which hash made it.

@@ -1,10 +1,11 @@
 use std::fmt;
+use std::sync::Arc;
 
 use super::{NameError, RegistryHost, string_name};
 
 /// An AWS account: 12 digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountId(String);
+pub struct AccountId(Arc<str>);
 
 impl AccountId {
     fn check(s: &str) -> Result<(), NameError> {
@@ -22,7 +23,7 @@ string_name!(AccountId);
 ///
 /// The list of Regions grows, so only the form is checked.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Region(String);
+pub struct Region(Arc<str>);
 
 impl Region {
     fn check(s: &str) -> Result<(), NameError> {

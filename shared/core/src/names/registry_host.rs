@@ -1,11 +1,12 @@
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 use super::{EcrHost, NameError, string_name};
 
 /// A registry's address: a host name or IP address with an optional port, in lower case, such as
 /// `ghcr.io`, `127.0.0.1:5000`, `[::1]:5000` or `111122223333.dkr.ecr.eu-west-1.amazonaws.com`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RegistryHost(String);
+pub struct RegistryHost(Arc<str>);
 
 impl RegistryHost {
     fn check(s: &str) -> Result<(), NameError> {

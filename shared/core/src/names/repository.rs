@@ -1,13 +1,15 @@
+use std::sync::Arc;
+
 use super::{NameError, string_name};
 
 /// A repository of any OCI registry: path components of `[a-z0-9]+` with `.`, `_`, `__` or dashes
 /// between, joined by `/`; at most 255 characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RepositoryPath(String);
+pub struct RepositoryPath(Arc<str>);
 
 /// An ECR repository: as [`RepositoryPath`], with 2 to 256 characters (ECR API model).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RepositoryName(String);
+pub struct RepositoryName(Arc<str>);
 
 /// Whether `s` is one path component of the OCI grammar:
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
@@ -60,7 +62,9 @@ impl RepositoryName {
     /// What stands behind the last `/`: `app` of `prod/app`.
     #[must_use]
     pub fn basename(&self) -> &str {
-        self.0.rsplit_once('/').map_or(&self.0, |(_, name)| name)
+        self.0
+            .rsplit_once('/')
+            .map_or(self.as_str(), |(_, name)| name)
     }
 
     /// What stands before the last `/`: `prod` of `prod/app`; nothing where there is none.

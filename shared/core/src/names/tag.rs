@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::{NameError, string_name};
 
 /// A tag: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}` (OCI distribution specification).
@@ -5,7 +7,7 @@ use super::{NameError, string_name};
 /// The ECR API model allows 300 characters; a registry client that follows OCI could not address
 /// such a tag, so 128 is the limit here as well.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tag(String);
+pub struct Tag(Arc<str>);
 
 impl Tag {
     /// Longest tag, in characters.

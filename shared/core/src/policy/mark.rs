@@ -79,6 +79,9 @@ impl Mark {
     /// Whether a tag is a mark of this very image. Only its own digest makes it one.
     #[must_use]
     pub fn is_mark_of(&self, tag: &Tag, digest: &Digest) -> bool {
+        if !Self::could_be_one(tag, digest) {
+            return false;
+        }
         let around = self.fill("\0", digest.short());
         match around.split_once('\0') {
             None => around == tag.as_str(),
@@ -88,6 +91,11 @@ impl Mark {
                     && tag.as_str().ends_with(behind)
             }
         }
+    }
+
+    /// Whether any mark could make a tag of this very image: every mark names its image.
+    pub(super) fn could_be_one(tag: &Tag, digest: &Digest) -> bool {
+        tag.as_str().contains(digest.short())
     }
 
     fn fill(&self, tag: &str, digest: &str) -> String {

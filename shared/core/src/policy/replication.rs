@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::facts::Platform;
 use crate::mode::Mode;
-use crate::names::{NameError, RegistryHost, RepositoryName, RepositoryPath, Tag};
+use crate::names::{NameError, RegistryHost, RepositoryName, RepositoryPath, RuleName, Tag};
 
 use super::{Location, RepositorySet, RepositoryTemplate, SecretRef, TagFilter, TagTemplate};
 
@@ -15,7 +15,7 @@ pub use create::{CreateSettings, ImmutableExcept};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplicationRule {
     /// The rule's name; unique among the replication rules.
-    pub name: String,
+    pub name: RuleName,
     /// The repositories that the rule copies, within the policy's scope.
     pub repositories: RepositorySet,
     /// The tags that the rule copies; `None`: every tag that `ignore_tags` does not match.

@@ -147,10 +147,23 @@ impl RepositoryGlob {
         }
     }
 
+    /// The first path component of every name that matches, where that is one.
+    pub(super) fn first_component(&self) -> Option<&str> {
+        match self.literal_start().split_once('/') {
+            Some((first, _)) => Some(first),
+            None => self.is_exact().then_some(&self.text),
+        }
+    }
+
     /// What every name that matches begins with.
     fn literal_start(&self) -> &str {
         let meta = ['*', '?', '[', ']', '{', '}', ',', '!', '^'];
         self.text.split(meta).next().unwrap_or_default()
+    }
+
+    /// Whether the glob matches every name.
+    pub(super) const fn is_all(&self) -> bool {
+        matches!(self.matcher, Matcher::All)
     }
 
     /// Whether the glob matches one name only.

@@ -1,6 +1,6 @@
 //! Which rules watch a repository, for policies with many rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -12,11 +12,29 @@ use crate::names::RepositoryName;
 /// How many globs are cheaper to try one by one than together.
 const FEW: usize = 4;
 
-/// The globs of all tag rules that need the glob engine, compiled into one when they are first asked
-/// for: a function that starts does not pay for it before its first event.
+/// What is known of the rules' repositories, found out when it is first asked for: a function that
+/// starts does not pay for it before its first event.
 #[derive(Default)]
-pub(super) struct RuleIndex(OnceLock<Globs>);
+pub(super) struct RuleIndex(OnceLock<Index>);
 
+struct Index {
+    components: Components,
+    globs: Globs,
+}
+
+/// The rules by the first component of the repositories' names: where each team has its rules, the
+/// others are not even looked at.
+#[derive(Default)]
+struct Components {
+    /// The places of the rules that name a component literally.
+    named: HashMap<String, Vec<usize>>,
+    /// The places of all other rules.
+    any: Vec<usize>,
+    /// Of each rule whether it watches every repository: then its globs are not even read.
+    everywhere: Vec<bool>,
+}
+
+/// The globs of all rules that need the glob engine, compiled into one.
 struct Globs {
     /// `None` where there are few, or where the engine refuses to join them.
     set: Option<GlobSet>,
@@ -31,7 +49,10 @@ impl RuleIndex {
         rules: &'p [TagRule],
         repository: &'p RepositoryName,
     ) -> impl Iterator<Item = &'p TagRule> {
-        let globs = self.0.get_or_init(|| Globs::new(rules));
+        let Index { components, globs } = self.0.get_or_init(|| Index {
+            components: Components::new(rules),
+            globs: Globs::new(rules),
+        });
         let found = globs.set.as_ref().map(|set| {
             let mut found = vec![false; set.len()];
             for place in set.matches(repository.as_str()) {
@@ -41,8 +62,10 @@ impl RuleIndex {
             }
             found
         });
-        rules.iter().enumerate().filter_map(move |(i, rule)| {
+        components.rules_for(repository).filter_map(move |i| {
+            let rule = rules.get(i)?;
             let watches = match (&found, globs.rules.get(i)) {
+                _ if components.everywhere.get(i) == Some(&true) => true,
                 (Some(found), Some([include, exclude])) => {
                     let RepositorySet {
                         include: included,
@@ -71,6 +94,40 @@ fn any(
             None => glob.matches(repository.as_str()),
         }
     })
+}
+
+impl Components {
+    fn new(rules: &[TagRule]) -> Self {
+        let mut new = Self::default();
+        for (i, rule) in rules.iter().enumerate() {
+            let RepositorySet { include, exclude } = &rule.repositories;
+            let everywhere = exclude.is_empty() && include.iter().any(RepositoryGlob::is_all);
+            new.everywhere.push(everywhere);
+            let named: Option<BTreeSet<&str>> = include
+                .iter()
+                .map(RepositoryGlob::first_component)
+                .collect();
+            match named {
+                None => new.any.push(i),
+                Some(named) => {
+                    for name in named {
+                        new.named.entry(name.to_owned()).or_default().push(i);
+                    }
+                }
+            }
+        }
+        new
+    }
+
+    /// The places of the rules that could watch a repository, in their order.
+    fn rules_for(&self, repository: &RepositoryName) -> impl Iterator<Item = usize> {
+        let first = repository.as_str().split('/').next();
+        let named = first.and_then(|first| self.named.get(first));
+        let mut places = self.any.clone();
+        places.extend(named.into_iter().flatten());
+        places.sort_unstable();
+        places.into_iter()
+    }
 }
 
 impl Globs {
@@ -207,12 +264,12 @@ mod tests {
             };
             for name in NAMES {
                 let name = name.parse().unwrap();
-                let found: Vec<&str> = policy.tag_rules_for(&name).map(|r| &*r.name).collect();
+                let found: Vec<&str> = policy.tag_rules_for(&name).map(|r| r.name.as_str()).collect();
                 let expected: Vec<&str> = policy
                     .tag_rules
                     .iter()
                     .filter(|rule| rule.applies_to(&name))
-                    .map(|rule| &*rule.name)
+                    .map(|rule| rule.name.as_str())
                     .collect();
                 prop_assert_eq!(found, expected, "{}", name);
             }

@@ -4,10 +4,14 @@ mod calver;
 mod composed;
 mod git;
 mod overlap;
+mod range;
 mod semantic;
+mod text;
 mod version;
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use globset::GlobBuilder;
 use regex::bytes::{Regex, RegexBuilder};
@@ -26,26 +30,32 @@ use composed::Composed;
 /// As text: `semver`, `calver`, `git`, an exact tag (`latest`), a glob (`release-*`), a pattern
 /// with placeholders (`sha-{git}`), or a regular expression between slashes (`/pr-[0-9]+/`), which
 /// must match the whole tag.
+///
+/// A copy costs no memory: a decision keeps the pattern that allowed a tag.
 #[derive(Clone)]
 pub struct TagPattern {
-    text: String,
+    text: Arc<str>,
+    /// Where in the text stands what every tag that matches begins with.
+    start: Range<usize>,
     matcher: Matcher,
 }
 
 #[derive(Clone)]
 enum Matcher {
-    Semver(SemverPattern),
+    Semver(Arc<SemverPattern>),
     /// Any of the usual schemes.
     AnyCalver,
-    Calver(Box<CalverScheme>),
+    Calver(Arc<CalverScheme>),
     Git,
     Any,
     Exact,
     /// A glob whose only wildcard is a `*` at its end.
-    Prefix(String),
-    Glob(Box<LazyGlob>),
-    Regex(Box<Regex>),
-    Composed(Box<Composed>),
+    Prefix,
+    /// A glob whose only wildcards are `*`.
+    Stars,
+    Glob(Arc<LazyGlob>),
+    Regex(Arc<Regex>),
+    Composed(Arc<Composed>),
 }
 
 /// A text that is not a pattern over tags.
@@ -89,6 +99,9 @@ pub enum TagPatternError {
     /// A semver range that the semver crate refuses.
     #[error("is not a valid version range: {0}")]
     Range(String),
+    /// A semver range that no version is in.
+    #[error("has no version in it: its parts leave nothing for one another")]
+    EmptyRange,
     /// A calendar version scheme that cannot be read.
     #[error(transparent)]
     Calver(CalverError),
@@ -106,7 +119,7 @@ impl TagPattern {
     pub fn new(text: &str) -> Result<Self, TagPatternError> {
         check_length(text)?;
         let matcher = match text {
-            "semver" => Matcher::Semver(SemverPattern::default()),
+            "semver" => Matcher::Semver(Arc::default()),
             "calver" => Matcher::AnyCalver,
             "git" => Matcher::Git,
             _ if text.starts_with('/') => {
@@ -117,7 +130,7 @@ impl TagPattern {
                 return Self::regex(inner);
             }
             _ if composed::has_placeholder(text) => {
-                Matcher::Composed(Box::new(Composed::new(text)?))
+                Matcher::Composed(Arc::new(Composed::new(text)?))
             }
             _ if text.contains(['*', '?', '[', ']', '{', '}']) => return Self::glob(text),
             _ => {
@@ -128,23 +141,31 @@ impl TagPattern {
                 return Self::exact(text);
             }
         };
-        Ok(Self {
-            text: text.to_owned(),
+        Ok(Self::of(text, matcher))
+    }
+
+    fn of(text: &str, matcher: Matcher) -> Self {
+        Self {
+            text: text.into(),
+            start: text::literal_start(text, &matcher),
             matcher,
-        })
+        }
+    }
+
+    /// What every tag that matches begins with; empty where nothing is certain.
+    fn literal_start(&self) -> &str {
+        self.text.get(self.start.clone()).unwrap_or_default()
     }
 
     /// A semantic version with options.
     ///
     /// # Errors
     ///
-    /// When the range cannot be read.
+    /// When the range cannot be read, or no version is in it.
     pub fn semver(range: Option<&str>, prerelease: bool) -> Result<Self, TagPatternError> {
         let pattern = SemverPattern::new(range, prerelease)?;
-        Ok(Self {
-            text: pattern.to_string(),
-            matcher: Matcher::Semver(pattern),
-        })
+        let text = pattern.to_string();
+        Ok(Self::of(&text, Matcher::Semver(Arc::new(pattern))))
     }
 
     /// A calendar version of one scheme, such as `YYYY.0M.MICRO`.
@@ -156,10 +177,7 @@ impl TagPattern {
         check_length(scheme)?;
         let scheme = CalverScheme::new(scheme).map_err(TagPatternError::Calver)?;
         let text = format!("calver {}", scheme.as_str());
-        Ok(Self {
-            text,
-            matcher: Matcher::Calver(Box::new(scheme)),
-        })
+        Ok(Self::of(&text, Matcher::Calver(Arc::new(scheme))))
     }
 
     /// One tag, whatever its text means elsewhere.
@@ -171,10 +189,7 @@ impl TagPattern {
         check_length(text)?;
         text.parse::<Tag>()
             .map_err(|e| TagPatternError::Exact(e.reason.trim_start_matches("expected ")))?;
-        Ok(Self {
-            text: text.to_owned(),
-            matcher: Matcher::Exact,
-        })
+        Ok(Self::of(text, Matcher::Exact))
     }
 
     /// A glob.
@@ -191,19 +206,17 @@ impl TagPattern {
         let has_meta = |s: &str| s.contains(['*', '?', '[', ']', '{', '}', ',', '!', '^']);
         let matcher = match text.strip_suffix('*') {
             Some("") => Matcher::Any,
-            Some(prefix) if !has_meta(prefix) => Matcher::Prefix(prefix.to_owned()),
+            Some(prefix) if !has_meta(prefix) => Matcher::Prefix,
+            _ if !has_meta(&text.replace('*', "")) => Matcher::Stars,
             _ => {
                 let glob = GlobBuilder::new(text)
                     .backslash_escape(false)
                     .build()
                     .map_err(|e| TagPatternError::Glob(e.kind().to_string()))?;
-                Matcher::Glob(Box::new(LazyGlob::new(glob)))
+                Matcher::Glob(Arc::new(LazyGlob::new(glob)))
             }
         };
-        Ok(Self {
-            text: text.to_owned(),
-            matcher,
-        })
+        Ok(Self::of(text, matcher))
     }
 
     /// A regular expression, given without its slashes, that must match the whole tag.
@@ -216,10 +229,8 @@ impl TagPattern {
         // Alone first: `a)(b` would be fine within the anchors' group.
         compile(inner)?;
         let regex = compile(&format!("^(?:{inner})$"))?;
-        Ok(Self {
-            text: format!("/{inner}/"),
-            matcher: Matcher::Regex(Box::new(regex)),
-        })
+        let matcher = Matcher::Regex(Arc::new(regex));
+        Ok(Self::of(&format!("/{inner}/"), matcher))
     }
 
     /// Whether the pattern matches a tag.
@@ -228,16 +239,17 @@ impl TagPattern {
         let tag = tag.as_str();
         match &self.matcher {
             Matcher::Semver(pattern) => pattern.matches(tag),
-            Matcher::AnyCalver => CalverScheme::defaults()
-                .iter()
-                .any(|scheme| scheme.matches(tag)),
+            Matcher::AnyCalver => CalverScheme::any_default_matches(tag),
             Matcher::Calver(scheme) => scheme.matches(tag),
             Matcher::Git => git::is_commit(tag),
             Matcher::Any => true,
-            Matcher::Exact => self.text == tag,
-            Matcher::Prefix(prefix) => tag.starts_with(prefix.as_str()),
+            Matcher::Exact => *self.text == *tag,
+            Matcher::Prefix => tag.starts_with(self.literal_start()),
+            Matcher::Stars => text::matches_stars(&self.text, tag),
             Matcher::Glob(glob) => glob.is_match(tag),
-            Matcher::Regex(regex) => regex.is_match(tag.as_bytes()),
+            Matcher::Regex(regex) => {
+                tag.starts_with(self.literal_start()) && regex.is_match(tag.as_bytes())
+            }
             Matcher::Composed(composed) => composed.matches(tag),
         }
     }
@@ -258,8 +270,8 @@ impl TagPattern {
             Matcher::Git => format!("a git commit ({})", git::SHAPE),
             Matcher::Any => "any tag".to_owned(),
             Matcher::Exact => format!("`{}`", self.text),
-            Matcher::Prefix(prefix) => format!("a tag that begins with `{prefix}`"),
-            Matcher::Glob(_) => format!("a tag like `{}`", self.text),
+            Matcher::Prefix => format!("a tag that begins with `{}`", self.literal_start()),
+            Matcher::Stars | Matcher::Glob(_) => format!("a tag like `{}`", self.text),
             Matcher::Regex(_) => format!("a tag that matches `{}`", self.text),
             Matcher::Composed(composed) => composed.describe(),
         }
@@ -275,8 +287,8 @@ impl TagPattern {
             Matcher::Calver(scheme) => vec![scheme.example()],
             Matcher::Git => vec![git::example_near(near)],
             Matcher::Any => vec![near.to_owned()],
-            Matcher::Exact => vec![self.text.clone()],
-            Matcher::Prefix(_) | Matcher::Glob(_) => glob_examples(&self.text, near),
+            Matcher::Exact => vec![self.text.as_ref().to_owned()],
+            Matcher::Prefix | Matcher::Stars | Matcher::Glob(_) => glob_examples(&self.text, near),
             Matcher::Regex(_) => Vec::new(),
             Matcher::Composed(composed) => composed.examples_near(near),
         };

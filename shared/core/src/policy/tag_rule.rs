@@ -4,7 +4,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::mode::{Mode, Severity};
-use crate::names::{Digest, RepositoryName, Tag};
+use crate::names::{Digest, RepositoryName, RuleName, Tag};
 
 use super::exemption::exemption_for;
 use super::tag_set::accepted;
@@ -17,7 +17,7 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagRule {
     /// The rule's name; unique among the tag rules.
-    pub name: String,
+    pub name: RuleName,
     /// The repositories that the rule watches, within the policy's scope.
     pub repositories: RepositorySet,
     /// The tags that the rule speaks about at all; `None`: every tag.

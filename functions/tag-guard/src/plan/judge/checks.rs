@@ -1,7 +1,11 @@
+use std::mem;
+
 use jiff::Timestamp;
 use steward_core::facts::{Facts, ImageFacts};
 use steward_core::policy::{Companion, ImageRule, TagPattern, TagRule, Verdict};
 use steward_core::{Digest, Tag};
+
+use super::Why;
 
 /// What the checks of a rule found.
 #[derive(Default)]
@@ -9,7 +13,7 @@ pub(super) struct Found {
     /// What is wrong.
     pub(super) wrong: Vec<String>,
     /// What is in order, or does not concern the rule.
-    right: Vec<String>,
+    right: Why,
     /// What could not be found out.
     pub(super) unknown: Vec<String>,
     /// What would have been accepted.
@@ -22,10 +26,14 @@ pub(super) struct Found {
 
 impl Found {
     /// Why nothing is wrong.
-    pub(super) fn why_not(self) -> String {
-        let mut reasons = self.unknown;
-        reasons.extend(self.right);
-        reasons.join("; ")
+    pub(super) fn why_not(self) -> Why {
+        let unknown = self.unknown.into_iter().map(Why::from);
+        let known = Some(self.right).filter(|right| *right != Why::default());
+        unknown.chain(known).fold(Why::default(), Why::and)
+    }
+
+    fn right(&mut self, why: impl Into<Why>) {
+        self.right = mem::take(&mut self.right).and(why.into());
     }
 }
 
@@ -52,7 +60,7 @@ pub(super) fn look(rule: &TagRule, facts: &Facts, found: &mut Found) {
         moved(rule, facts, &image.digest, found);
     }
     if !rule.protected.patterns.is_empty() {
-        found.right.push("the tag is there".to_owned());
+        found.right("the tag is there");
     }
     if let Some(companion) = &rule.companion {
         accompanied(companion, &facts.tag, image, found);
@@ -61,10 +69,11 @@ pub(super) fn look(rule: &TagRule, facts: &Facts, found: &mut Found) {
         made(wanted, image, facts.event.now, found);
     }
     if let Some(derive) = &rule.derive {
-        found.right.push(if derive.is_source(&facts.tag) {
-            format!("{} is one that others follow", facts.tag)
+        let tag = facts.tag.clone();
+        found.right(if derive.is_source(&tag) {
+            Why::OfTag("", tag, " is one that others follow")
         } else {
-            format!("no tag follows {}", facts.tag)
+            Why::OfTag("no tag follows ", tag, "")
         });
     }
 }
@@ -80,36 +89,42 @@ fn gone(rule: &TagRule, facts: &Facts, found: &mut Found) {
         found.accepted = Some(format!("{} stays", describe(&rule.protected.patterns, tag)));
         found.lost = true;
     } else {
-        found.right.push("the tag is gone".to_owned());
+        found.right("the tag is gone");
     }
 }
 
 fn name(rule: &TagRule, tag: &Tag, found: &mut Found) {
-    let verdict = rule.check(tag);
-    let why = match &verdict {
-        Verdict::Allowed { by: Some(by) } => format!("{tag} is {}", by.describe()),
-        Verdict::Allowed { by: None } => format!("nothing in the rule denies {tag}"),
-        Verdict::NotAllowed { .. } => format!("{tag} matches nothing that the rule allows"),
-        Verdict::Denied { by, .. } => format!("the rule denies {tag}: it is {}", by.describe()),
-    };
-    if verdict.is_allowed() {
-        found.right.push(why);
-    } else {
-        found.accepted = verdict.accepted().map(str::to_owned);
-        found.wrong.push(why);
+    match rule.check(tag) {
+        Verdict::Allowed { by: Some(by) } => found.right(Why::Matches(tag.clone(), by.clone())),
+        Verdict::Allowed { by: None } => {
+            found.right(Why::OfTag("nothing in the rule denies ", tag.clone(), ""));
+        }
+        Verdict::NotAllowed { accepted } => {
+            let why = format!("{tag} matches nothing that the rule allows");
+            found.wrong.push(why);
+            found.accepted = Some(accepted);
+        }
+        Verdict::Denied { by, accepted } => {
+            let why = format!("the rule denies {tag}: it is {}", by.describe());
+            found.wrong.push(why);
+            found.accepted = accepted;
+        }
     }
 }
 
 fn moved(rule: &TagRule, facts: &Facts, now: &Digest, found: &mut Found) {
     let tag = &facts.tag;
     if !rule.immutable.contains(tag) {
-        return found.right.push(format!("{tag} may move"));
+        return found.right(Why::OfTag("", tag.clone(), " may move"));
     }
     match &facts.previous {
-        None => found
-            .right
-            .push(format!("nothing is known of an earlier image of {tag}")),
-        Some(before) if before == now => found.right.push(format!("{tag} has not moved")),
+        None => {
+            let before = "nothing is known of an earlier image of ";
+            found.right(Why::OfTag(before, tag.clone(), ""));
+        }
+        Some(before) if before == now => {
+            found.right(Why::OfTag("", tag.clone(), " has not moved"));
+        }
         Some(before) => {
             found.wrong.push(format!(
                 "{tag} moved from {} to {}",
@@ -127,13 +142,11 @@ fn moved(rule: &TagRule, facts: &Facts, now: &Digest, found: &mut Found) {
 
 fn accompanied(companion: &Companion, tag: &Tag, image: &ImageFacts, found: &mut Found) {
     if !companion.is_floating(tag) {
-        return found.right.push(format!("{tag} may stand alone"));
+        return found.right(Why::OfTag("", tag.clone(), " may stand alone"));
     }
     let by = companion.companion_among(&image.tags);
     match by {
-        Some(by) => found
-            .right
-            .push(format!("the image of {tag} has the tag {by}")),
+        Some(by) => found.right(format!("the image of {tag} has the tag {by}")),
         None => {
             let wanted: Vec<String> = companion
                 .requires
@@ -153,11 +166,11 @@ fn made(rule: &ImageRule, image: &ImageFacts, now: Timestamp, found: &mut Found)
     let verdict = rule.check(image, now);
     if let Some(at) = verdict.recheck_at {
         found.recheck_at = Some(at);
-        found.right.push(format!(
+        found.right(format!(
             "what must refer to the image may still come until {at}"
         ));
     } else if verdict.is_fine() {
-        found.right.push("the image is as the rule asks".to_owned());
+        found.right("the image is as the rule asks");
     }
     found.wrong.extend(
         verdict

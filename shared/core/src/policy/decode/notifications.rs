@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 
 use crate::event::DetailType;
 use crate::mode::Severity;
-use crate::names::{AccountId, Region};
+use crate::names::{AccountId, Region, RuleName};
 
 use super::super::document::Value;
 use super::super::{
     Channel, Endpoint, HeaderSource, Notifications, PolicyErrorKind, Route, RouteMatch, SecretRef,
 };
 use super::patterns::repository_globs;
-use super::policy::{NAME, is_plain_name, severity};
+use super::policy::severity;
 use super::values::{Limits, duration};
 use super::{At, Decoder};
 
@@ -38,10 +38,12 @@ pub(super) fn notifications(d: &mut Decoder<'_>, at: &At<'_>, rules: &[&str]) ->
         for named in d.named(&at, MAX_CHANNELS, expected) {
             // A broken channel still has its name, so that its routes are not reported as well.
             names.push(named.key);
-            if !is_plain_name(named.key) {
+            // Channels are named as rules are.
+            if !RuleName::is_name(named.key) {
                 let message = format!("`{}` is not a channel name", super::shorten(named.key));
                 let (kind, path) = (PolicyErrorKind::InvalidValue, &named.value.path);
-                d.fail(kind, named.location, path, message, Some(NAME.to_owned()));
+                let expected = Some(RuleName::EXPECTED.to_owned());
+                d.fail(kind, named.location, path, message, expected);
             }
             if let Some(channel) = channel(d, &named.value) {
                 notifications.channels.insert(named.key.to_owned(), channel);

@@ -1,5 +1,5 @@
 use crate::mode::{Mode, Severity};
-use crate::names::RepositoryName;
+use crate::names::{RepositoryName, RuleName};
 
 use super::super::document::{Node, Value};
 use super::super::lint;
@@ -25,10 +25,6 @@ const FIELDS: [&str; 8] = [
     "replication",
     "notifications",
 ];
-
-/// What a rule's or channel's name looks like.
-pub(super) const NAME: &str =
-    "up to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit";
 
 /// The whole document. `None` only where the decoder has a mistake to tell.
 pub(in super::super) fn policy(d: &mut Decoder<'_>, root: &Node) -> Option<Policy> {
@@ -282,15 +278,12 @@ fn check_rules(d: &mut Decoder<'_>, fields: &Fields<'_>, policy: &Policy) {
 pub(super) fn rule_name(
     d: &mut Decoder<'_>,
     fields: &Fields<'_>,
-    names: &mut Vec<(String, usize)>,
-) -> Option<String> {
-    let at = d.required(fields, "name", NAME)?;
-    let name = d.parsed(&at, NAME, |text| {
-        if is_plain_name(text) {
-            Ok(text.to_owned())
-        } else {
-            Err("is not a name for a rule")
-        }
+    names: &mut Vec<(RuleName, usize)>,
+) -> Option<RuleName> {
+    let at = d.required(fields, "name", RuleName::EXPECTED)?;
+    let name = d.parsed(&at, RuleName::EXPECTED, |text| {
+        text.parse::<RuleName>()
+            .map_err(|_| "is not a name for a rule")
     })?;
     if let Some((_, line)) = names.iter().find(|(other, _)| *other == name) {
         d.fail(
@@ -303,16 +296,6 @@ pub(super) fn rule_name(
     }
     names.push((name.clone(), at.node.location.line));
     Some(name)
-}
-
-/// Whether a text can name a rule or a channel. Names are joined by commas in events, so they hold
-/// neither commas nor spaces.
-pub(super) fn is_plain_name(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
 /// `observe` or `enforce`.

@@ -1,7 +1,7 @@
 mod conflicts;
 mod create;
 
-use crate::names::{AccountId, RegistryHost};
+use crate::names::{AccountId, RegistryHost, RuleName};
 
 use super::super::document::Value;
 use super::super::{
@@ -60,7 +60,7 @@ pub(super) fn replication(d: &mut Decoder<'_>, at: &At<'_>) -> Vec<ReplicationRu
 fn rule(
     d: &mut Decoder<'_>,
     at: &At<'_>,
-    names: &mut Vec<(String, usize)>,
+    names: &mut Vec<(RuleName, usize)>,
 ) -> Option<ReplicationRule> {
     let fields = d.fields(at, &FIELDS)?;
     let name = rule_name(d, &fields, names);

@@ -1,5 +1,7 @@
 //! Tag rules: their checks, and whether their actions fit them.
 
+use crate::names::RuleName;
+
 use super::super::{
     ActionKind, Companion, Condition, Derive, DerivedTag, Exemption, Mark, PolicyErrorKind,
     TagRule, TagSet,
@@ -63,7 +65,11 @@ pub(super) fn tag_rules(d: &mut Decoder<'_>, at: &At<'_>) -> Vec<TagRule> {
         .collect()
 }
 
-fn tag_rule(d: &mut Decoder<'_>, at: &At<'_>, names: &mut Vec<(String, usize)>) -> Option<TagRule> {
+fn tag_rule(
+    d: &mut Decoder<'_>,
+    at: &At<'_>,
+    names: &mut Vec<(RuleName, usize)>,
+) -> Option<TagRule> {
     let fields = d.fields(at, &FIELDS)?;
     let name = rule_name(d, &fields, names);
     let repositories = d

@@ -118,8 +118,18 @@ impl CalverScheme {
         })
     }
 
+    /// Whether a tag is a version of one of the schemes that `calver` alone stands for.
+    pub(super) fn any_default_matches(tag: &str) -> bool {
+        let number = tag.strip_prefix('v').unwrap_or(tag);
+        // All of them have a year in front; most tags are told apart here.
+        number
+            .get(..4)
+            .is_some_and(|year| year.bytes().all(|b| b.is_ascii_digit()))
+            && Self::defaults().iter().any(|scheme| scheme.matches(tag))
+    }
+
     /// The schemes that `calver` alone stands for, compiled once for all rules.
-    pub(super) fn defaults() -> &'static [Self] {
+    fn defaults() -> &'static [Self] {
         static COMPILED: LazyLock<Vec<CalverScheme>> = LazyLock::new(|| {
             DEFAULTS
                 .iter()

@@ -17,9 +17,8 @@ impl TagPattern {
         }
         match (&self.matcher, &other.matcher) {
             (_, Matcher::Exact) => other.is_matched_by(self),
-            (Matcher::Prefix(prefix), _) => other
-                .literal_start()
-                .is_some_and(|start| start.starts_with(prefix.as_str())),
+            (Matcher::Semver(one), Matcher::Semver(two)) => one.surely_covers(two),
+            (Matcher::Prefix, _) => other.literal_start().starts_with(self.literal_start()),
             _ => false,
         }
     }
@@ -30,21 +29,21 @@ impl TagPattern {
         }
         let digits = |c: char| c.is_ascii_digit();
         match (&self.matcher, &other.matcher) {
+            (Matcher::Semver(one), Matcher::Semver(two)) => one.is_surely_disjoint(two),
             // A version has dots, a commit has none.
             (Matcher::Semver(_), Matcher::Git) => true,
             (Matcher::Semver(_) | Matcher::AnyCalver, _) => {
-                other.literal_start().is_some_and(|start| {
-                    let number = start.strip_prefix('v').unwrap_or(start);
-                    !number.is_empty() && !number.starts_with(digits)
-                })
+                let start = other.literal_start();
+                let number = start.strip_prefix('v').unwrap_or(start);
+                !number.is_empty() && !number.starts_with(digits)
             }
-            (Matcher::Git, _) => other.literal_start().is_some_and(|start| {
-                start.contains(|c: char| !c.is_ascii_digit() && !('a'..='f').contains(&c))
-            }),
-            _ => match (self.literal_start(), other.literal_start()) {
-                (Some(one), Some(two)) => !one.starts_with(two) && !two.starts_with(one),
-                _ => false,
-            },
+            (Matcher::Git, _) => other
+                .literal_start()
+                .contains(|c: char| !c.is_ascii_digit() && !('a'..='f').contains(&c)),
+            _ => {
+                let (one, two) = (self.literal_start(), other.literal_start());
+                !one.starts_with(two) && !two.starts_with(one)
+            }
         }
     }
 
@@ -53,19 +52,6 @@ impl TagPattern {
         self.text
             .parse::<Tag>()
             .is_ok_and(|tag| other.matches(&tag))
-    }
-
-    /// What every tag that matches begins with, where the pattern is written as text.
-    fn literal_start(&self) -> Option<&str> {
-        match &self.matcher {
-            Matcher::Prefix(prefix) => Some(prefix),
-            Matcher::Exact => Some(&self.text),
-            Matcher::Glob(_) | Matcher::Composed(_) => self
-                .text
-                .split(['*', '?', '[', ']', '{', '}', ',', '!', '^'])
-                .next(),
-            _ => None,
-        }
     }
 }
 

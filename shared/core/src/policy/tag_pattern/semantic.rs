@@ -3,6 +3,7 @@ use std::fmt;
 use semver::{Version, VersionReq};
 
 use super::TagPatternError;
+use super::range::Releases;
 
 /// A semantic version as a tag: `1.2.3`, or `v1.2.3`.
 ///
@@ -27,7 +28,7 @@ impl SemverPattern {
     ///
     /// # Errors
     ///
-    /// When the range cannot be read.
+    /// When the range cannot be read, or no version is in it.
     pub fn new(range: Option<&str>, prerelease: bool) -> Result<Self, TagPatternError> {
         let range = range
             .map(|range| {
@@ -37,7 +38,11 @@ impl SemverPattern {
                 VersionReq::parse(range).map_err(|e| TagPatternError::Range(e.to_string()))
             })
             .transpose()?;
-        Ok(Self { range, prerelease })
+        let new = Self { range, prerelease };
+        if new.releases().is_some_and(|releases| releases.is_empty()) {
+            return Err(TagPatternError::EmptyRange);
+        }
+        Ok(new)
     }
 
     /// Whether a tag is such a version.
@@ -89,6 +94,31 @@ impl SemverPattern {
         } else {
             range.matches(&Version::new(version.major, version.minor, version.patch))
         }
+    }
+
+    /// Whether no version matches both, for sure.
+    pub(super) fn is_surely_disjoint(&self, other: &Self) -> bool {
+        match (self.releases(), other.releases()) {
+            (Some(one), Some(two)) => one.and(two).is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether every version that the other one matches matches this one as well, for sure.
+    pub(super) fn surely_covers(&self, other: &Self) -> bool {
+        match (self.releases(), other.releases()) {
+            (Some(one), Some(two)) => one.and(two) == two && (self.prerelease || !other.prerelease),
+            _ => false,
+        }
+    }
+
+    /// The releases in the range. A pre-release is where its release is, unless the range itself
+    /// names one; of such a range nothing is said.
+    fn releases(&self) -> Option<Releases> {
+        let comparators = self.range.iter().flat_map(|range| &range.comparators);
+        comparators
+            .map(Releases::of)
+            .try_fold(Releases::ALL, |all, one| Some(all.and(one?)))
     }
 
     pub(super) fn describe(&self) -> String {

@@ -352,8 +352,8 @@ fn examples_are_near_and_valid() {
         some("v0.0.0")
     );
     assert_eq!(
-        near(TagPattern::semver(Some(">2, <2"), true).unwrap(), "x"),
-        None
+        near(TagPattern::semver(Some(">2.5, <3.1"), true).unwrap(), "x"),
+        some("v2.6.0")
     );
     assert_eq!(near(pattern("sha-{git}"), "3F2C1AB"), some("sha-3f2c1ab"));
     assert_eq!(near(pattern("git"), "commit-0badcafe"), some("0badcafe"));

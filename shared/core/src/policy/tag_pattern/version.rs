@@ -67,7 +67,7 @@ impl TagPattern {
     /// The one tag that the pattern matches, if it is so.
     #[must_use]
     pub fn as_exact(&self) -> Option<&str> {
-        matches!(self.matcher, Matcher::Exact).then_some(self.text.as_str())
+        matches!(self.matcher, Matcher::Exact).then_some(&*self.text)
     }
 }
 
