@@ -19,7 +19,9 @@ mod variable;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::facts::Facts;
+use jiff::Timestamp;
+
+use crate::facts::{EventFacts, EventKind, Facts};
 
 use check::Checker;
 use eval::Evaluation;
@@ -98,6 +100,22 @@ impl Condition {
     #[must_use]
     pub fn variables(&self) -> &BTreeSet<String> {
         &self.variables
+    }
+
+    /// What the condition says of every image, where it names no fact at all, such as `1 < 2`.
+    #[must_use]
+    pub fn always(&self) -> Option<bool> {
+        if !self.variables.is_empty() {
+            return None;
+        }
+        // Any facts will do.
+        let event = EventFacts {
+            kind: EventKind::Review,
+            time: Timestamp::UNIX_EPOCH,
+            now: Timestamp::UNIX_EPOCH,
+        };
+        let facts = Facts::absent("any/image".parse().ok()?, "any".parse().ok()?, event);
+        self.holds(&facts).ok()
     }
 
     /// Whether the condition holds.

@@ -3,10 +3,11 @@
 //! Only what is certain is reported: a glob or a regular expression that cannot be compared says
 //! nothing, and what a derived tag would violate is shown with an example.
 
+mod circle;
 mod derived;
+mod pair;
 
-use super::{Policy, TagFilter, TagPattern, TagRule, TagSet};
-use crate::mode::Mode;
+use super::{Companion, Policy, TagFilter, TagPattern, TagRule, TagSet};
 
 /// What is wrong with a rule.
 pub(super) struct Finding {
@@ -33,15 +34,18 @@ pub(super) fn findings(policy: &Policy) -> Vec<Finding> {
             .take(i)
             .filter(|other| {
                 comparisons += rule.repositories.include.len() * other.repositories.include.len()
-                    + rule.allow.len() * other.allow.len();
+                    + rule.allow.len() * other.allow.len()
+                    + (rule.allow.len() + other.allow.len()) * (rule.deny.len() + other.deny.len());
                 comparisons <= MAX_COMPARISONS
             })
             .collect();
         let problem = never_watches(policy, rule)
             .or_else(|| never_speaks(policy, rule))
-            .or_else(|| allows_nothing(rule))
-            .or_else(|| says_nothing_new(rule, &earlier))
-            .or_else(|| contradicts(policy, rule, &earlier));
+            .or_else(|| allows_nothing(policy, rule))
+            .or_else(|| refuses_nothing(rule))
+            .or_else(|| never_exempts(policy, rule))
+            .or_else(|| pair::says_nothing_new(rule, &earlier))
+            .or_else(|| pair::contradicts(policy, rule, &earlier));
         if let Some((field, message, expected)) = problem {
             found.push(Finding {
                 rule: i,
@@ -71,6 +75,10 @@ fn never_watches(policy: &Policy, rule: &TagRule) -> Problem {
 /// A rule whose checks are about tags that it never speaks of.
 fn never_speaks(policy: &Policy, rule: &TagRule) -> Problem {
     let ignored = &policy.ignore_tags.patterns;
+    if ignored.iter().any(|pattern| pattern.as_str() == "*") {
+        let message = "the policy's `ignore_tags` leave no tag for the rule";
+        return Some(("", message.to_owned(), "an `ignore_tags` without `*`"));
+    }
     if let Some(filter) = &rule.tags
         && is_empty(filter, ignored)
     {
@@ -90,14 +98,19 @@ fn never_speaks(policy: &Policy, rule: &TagRule) -> Problem {
     let floating = rule
         .companion
         .iter()
-        .map(|companion| ("companion", &companion.floating));
+        .map(|companion| ("companion", companion.floating.as_slice()));
+    let from = rule
+        .derive
+        .iter()
+        .map(|derive| ("derive", std::slice::from_ref(&derive.from)));
     [
-        ("immutable", &rule.immutable),
-        ("protected", &rule.protected),
+        ("deny", rule.deny.as_slice()),
+        ("immutable", &rule.immutable.patterns),
+        ("protected", &rule.protected.patterns),
     ]
     .into_iter()
-    .map(|(field, TagSet { patterns })| (field, patterns))
     .chain(floating)
+    .chain(from)
     .find(|(_, patterns)| never(patterns))
     .map(|(field, _)| {
         (
@@ -133,79 +146,89 @@ fn is_left_out(pattern: &TagPattern, rule: &TagRule, ignored: &[TagPattern]) -> 
 }
 
 /// A rule that every tag violates.
-fn allows_nothing(rule: &TagRule) -> Problem {
+fn allows_nothing(policy: &Policy, rule: &TagRule) -> Problem {
     let is_denied = |allow: &TagPattern| rule.deny.iter().any(|deny| deny.surely_covers(allow));
-    (!rule.allow.is_empty() && rule.allow.iter().all(is_denied)).then(|| {
-        (
-            "allow",
-            "every tag violates the rule: everything in `allow` is also in `deny`".to_owned(),
-            "an `allow` that leaves some tags",
-        )
-    })
-}
-
-/// A rule that an earlier one makes superfluous.
-fn says_nothing_new(rule: &TagRule, earlier: &[&TagRule]) -> Problem {
-    let found = earlier.iter().find(|other| {
-        other.repositories.surely_covers(&rule.repositories)
-            && other.tags == rule.tags
-            && other.allow == rule.allow
-            && other.deny == rule.deny
-            && other.immutable == rule.immutable
-            && other.protected == rule.protected
-            && other.derive == rule.derive
-            && other.image == rule.image
-            && other.companion == rule.companion
-            && other.when == rule.when
-            && other.exempt == rule.exempt
-            && other.mode == rule.mode
-            && other.severity >= rule.severity
-            && (rule.message.is_none() || other.message == rule.message)
-            && (rule.mark.is_none() || other.mark == rule.mark)
-            && (rule.delete_after.is_none() || other.delete_after == rule.delete_after)
-            && rule
-                .on_violation
-                .iter()
-                .all(|action| other.on_violation.contains(action))
-    })?;
-    let message = format!(
-        "the rule `{}` of line {} already does all this in these repositories",
-        found.name, found.location.line
-    );
-    Some(("", message, "other checks, other actions, or no rule"))
-}
-
-/// Two enforcing rules over the same repositories of which every tag violates one.
-fn contradicts(policy: &Policy, rule: &TagRule, earlier: &[&TagRule]) -> Problem {
-    let speaks_of_all = |rule: &TagRule| {
-        !rule.allow.is_empty()
-            && rule.tags.is_none()
-            && rule.when.is_none()
-            && rule.exempt.is_empty()
-            && rule.effective_mode(policy.mode) == Mode::Enforce
+    let is_left_out = |allow: &TagPattern| {
+        is_denied(allow) || is_left_out(allow, rule, &policy.ignore_tags.patterns)
     };
-    if !speaks_of_all(rule) {
+    let why = if rule.allow.is_empty() {
         return None;
+    } else if rule.allow.iter().all(is_denied) {
+        "everything in `allow` is also in `deny`"
+    } else if rule.allow.iter().all(is_left_out) {
+        "nothing in `allow` passes the rule's `tags` and the policy's `ignore_tags`"
+    } else {
+        return None;
+    };
+    let message = format!("every tag violates the rule: {why}");
+    Some(("allow", message, "an `allow` that leaves some tags"))
+}
+
+/// A check that nothing can violate.
+fn refuses_nothing(rule: &TagRule) -> Problem {
+    let covered =
+        |by: &[TagPattern], pattern: &TagPattern| by.iter().any(|p| p.surely_covers(pattern));
+    if let Some(Companion { floating, requires }) = &rule.companion
+        && floating.iter().all(|pattern| covered(requires, pattern))
+    {
+        let message = "every tag in `floating` is also in `requires`, so each is its own companion";
+        let expected = "a `requires` without the floating tags";
+        return Some(("companion", message.to_owned(), expected));
     }
-    let found = earlier.iter().find(|other| {
-        speaks_of_all(other)
-            && (other.repositories.surely_covers(&rule.repositories)
-                || rule.repositories.surely_covers(&other.repositories))
-            && rule
-                .allow
+    if let Some(filter) = &rule.tags
+        && is_only_about_names(rule)
+        && rule.deny.is_empty()
+        && !filter.allow.is_empty()
+        && filter
+            .allow
+            .iter()
+            .all(|pattern| covered(&rule.allow, pattern))
+    {
+        let message = "no tag violates the rule: everything that passes `tags` is in `allow`";
+        let expected = "a `tags` that lets other tags through, or no rule";
+        return Some(("allow", message.to_owned(), expected));
+    }
+    if let Some(condition) = &rule.when
+        && let Some(holds) = condition.always()
+    {
+        let message = format!("the condition is always {holds}: it asks for nothing of the image");
+        return Some(("when", message, "a condition with a variable, or none"));
+    }
+    None
+}
+
+/// Whether `allow` and `deny` are the only checks of a rule.
+fn is_only_about_names(rule: &TagRule) -> bool {
+    rule.immutable.patterns.is_empty()
+        && rule.protected.patterns.is_empty()
+        && rule.derive.is_none()
+        && rule.image.is_none()
+        && rule.companion.is_none()
+}
+
+/// An exemption for what the rule does not look at.
+fn never_exempts(policy: &Policy, rule: &TagRule) -> Problem {
+    let ignored = &policy.ignore_tags.patterns;
+    rule.exempt.iter().enumerate().find_map(|(i, exemption)| {
+        let elsewhere = exemption.repositories.as_ref().is_some_and(|set| {
+            set.is_surely_disjoint(&rule.repositories) || set.is_surely_disjoint(&policy.scope)
+        });
+        let other_tags = exemption.tags.as_ref().is_some_and(|TagSet { patterns }| {
+            patterns
                 .iter()
-                .all(|one| other.allow.iter().all(|two| one.is_surely_disjoint(two)))
-    })?;
-    let message = format!(
-        "no tag is allowed both here and by the rule `{}` of line {}, so every tag violates one of \
-         the two",
-        found.name, found.location.line
-    );
-    Some((
-        "allow",
-        message,
-        "one `allow` with all the patterns, or `tags` that part the two rules",
-    ))
+                .all(|pattern| is_left_out(pattern, rule, ignored))
+        });
+        let what = match (elsewhere, other_tags) {
+            (true, _) => "repositories",
+            (false, true) => "tags",
+            (false, false) => return None,
+        };
+        let message = format!(
+            "entry {} is about {what} that the rule does not look at",
+            i + 1
+        );
+        Some(("exempt", message, "what the rule looks at"))
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::loops::{samples, words_of};
 use super::super::{Derive, DerivedTag, Policy, TagRule};
-use super::Finding;
+use super::{Finding, circle};
 use crate::names::{RepositoryName, Tag};
 
 /// Versions from which tags are derived to see what becomes of them. Some agree in their parts, so
@@ -15,7 +15,7 @@ const VERSIONS: [&str; 8] = [
 
 /// How many pairs of rules are compared, and how many repositories are tried for each.
 const MAX_PAIRS: usize = 2_000;
-const MAX_REPOSITORIES: usize = 64;
+pub(super) const MAX_REPOSITORIES: usize = 64;
 
 pub(super) fn findings(policy: &Policy, found: &mut Vec<Finding>) {
     let deriving: Vec<(usize, &TagRule, &Derive)> = policy
@@ -73,7 +73,7 @@ pub(super) fn findings(policy: &Policy, found: &mut Vec<Finding>) {
             }
         }
     }
-    loops(policy, &deriving, &words, found);
+    circle::findings(policy, &deriving, &words, found);
 }
 
 struct Problem {
@@ -83,7 +83,7 @@ struct Problem {
 }
 
 /// What a template makes of some tags, each with the tag that it is made of.
-fn made_by(rule: &TagRule, derive: &Derive, template: &DerivedTag) -> Vec<(Tag, Tag)> {
+pub(super) fn made_by(rule: &TagRule, derive: &Derive, template: &DerivedTag) -> Vec<(Tag, Tag)> {
     let near = "1.2.3".parse::<Tag>().ok();
     let example = near.and_then(|near| derive.from.example_near(&near));
     let versions = VERSIONS.iter().filter_map(|text| text.parse::<Tag>().ok());
@@ -192,54 +192,4 @@ fn common(
         .into_iter()
         .chain(of(two))
         .find(|name| policy.in_scope(name) && one.applies_to(name) && two.applies_to(name))
-}
-
-/// Rules that derive from what another one derived, round in a circle.
-fn loops(
-    policy: &Policy,
-    deriving: &[(usize, &TagRule, &Derive)],
-    words: &[String],
-    found: &mut Vec<Finding>,
-) {
-    let mut pairs = 0;
-    for (i, rule, derive) in deriving {
-        let made: Vec<(Tag, Tag)> = derive
-            .tags
-            .iter()
-            .flat_map(|template| made_by(rule, derive, template))
-            .collect();
-        for (j, other, theirs) in deriving {
-            pairs += 1;
-            if pairs > MAX_PAIRS {
-                return;
-            }
-            // A pair is told once; a rule with itself was told already.
-            if j >= i {
-                continue;
-            }
-            let back = made.iter().find_map(|(source, tag)| {
-                let again = theirs.derived_from(tag);
-                let back = again.iter().find(|again| derive.from.matches(again))?;
-                other
-                    .speaks_of(tag)
-                    .then(|| (source.clone(), tag.clone(), back.clone()))
-            });
-            let Some((source, tag, back)) = back else {
-                continue;
-            };
-            let Some(repository) = common(policy, rule, other, words) else {
-                continue;
-            };
-            found.push(Finding {
-                rule: *i,
-                field: "derive",
-                message: format!(
-                    "in `{repository}`, `{source}` makes `{tag}`, of which the rule `{}` makes \
-                     `{back}`, from which the first would be derived again",
-                    other.name
-                ),
-                expected: "derived tags that no other rule turns back into sources".to_owned(),
-            });
-        }
-    }
 }

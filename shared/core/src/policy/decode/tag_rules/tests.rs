@@ -27,7 +27,7 @@ fn every_field_is_read() {
     let rule = rule(
         r#"tags: { allow: [semver], deny: ["0.*"] }
 allow: [semver]
-deny: [latest]
+deny: ["1.0.0"]
 immutable: [semver]
 protected: [semver]
 companion: { floating: [semver], requires: [git] }
