@@ -15,6 +15,7 @@ mod journey;
 mod observe;
 mod outage;
 mod policy;
+mod replication;
 mod rules;
 mod semantics;
 mod untag;

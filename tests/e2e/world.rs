@@ -59,6 +59,11 @@ impl World {
 
     /// Pushes an image with skopeo to the registry address.
     pub(crate) fn push(&self, repository: &str, tag: &str, image: &Image) {
+        self.push_to(&self.cloud.addresses().registry, repository, tag, image);
+    }
+
+    /// The same to another registry.
+    pub(crate) fn push_to(&self, registry: &str, repository: &str, tag: &str, image: &Image) {
         let name = format!("{repository}-{tag}").replace('/', "-");
         let layout = self.folder.path().join(name);
         write_layout(
@@ -69,7 +74,6 @@ impl World {
             }],
         )
         .unwrap();
-        let registry = &self.cloud.addresses().registry;
         skopeo(&[
             "copy",
             "--all",

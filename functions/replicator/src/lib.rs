@@ -1,26 +1,38 @@
 #![doc = include_str!("../README.md")]
 
 mod copier;
+mod deletion;
+mod hops;
+mod large;
+pub mod memory;
 pub mod plan;
 mod referrer;
 mod report;
 mod story;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use steward_aws::ecr::Ecr;
 use steward_aws::state::StateStore;
 use steward_core::decision::Skip;
-use steward_core::event::incoming::{ImageAction, Incoming};
+use steward_core::event::incoming::{Detail, ImageAction, Incoming};
 use steward_core::event::outgoing::StewardEvent;
 use steward_core::policy::Policy;
-use steward_core::{Reference, Tag};
-use steward_runtime::{EventSink, Failure, Handler, Outcome, PolicyStore, RecordContext};
+use steward_core::{Reference, RepositoryName, Tag};
+use steward_runtime::{EventSink, Failure, Handler, Later, Outcome, PolicyStore, RecordContext};
 
-pub use crate::copier::{Copied, Copier, CopyJob, RegistryCopier};
+pub use crate::copier::{Copied, CopiedBlob, Copier, CopyJob, RegistryCopier, RemoveJob, Removed};
 
-use crate::plan::{Facts, Plan, PlannedCopy, plan};
+use crate::hops::Chain;
+use crate::memory::Memory;
+use crate::plan::{Facts, Plan, plan};
+
+/// Tells the time; replaced in tests.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The function: everything it works with, built once.
 pub struct Replicator {
@@ -34,6 +46,12 @@ pub struct Replicator {
     pub state: Arc<dyn StateStore>,
     /// Where copies and failures are told.
     pub events: Arc<dyn EventSink>,
+    /// Brings an event back, to go on or to look again; absent where the function has no queue.
+    pub later: Option<Arc<dyn Later>>,
+    /// The time.
+    pub clock: Clock,
+    /// The size in bytes from which an image is copied by many runs.
+    pub split_bytes: u64,
 }
 
 #[async_trait]
@@ -43,6 +61,15 @@ impl Handler for Replicator {
         incoming: &Incoming,
         context: &RecordContext,
     ) -> Result<Outcome, Failure> {
+        if let Detail::Review(review) = &incoming.detail {
+            return self.review(incoming, review, context).await;
+        }
+        if let Detail::Part(part) = &incoming.detail {
+            return self.copy_part(incoming, part, context).await;
+        }
+        if let Some((action, tag)) = deletion(incoming) {
+            return self.deleted(incoming, action, tag).await;
+        }
         let Some(push) = push(incoming) else {
             return Ok(Outcome::new("not_a_push"));
         };
@@ -56,7 +83,9 @@ impl Handler for Replicator {
         };
         let mut tally = Tally::default();
         for tag in tags {
-            self.replicate(incoming, push, tag, &policy, context, &mut tally)
+            let mut facts = facts(incoming, &push.repository, tag);
+            facts.digest.clone_from(&push.digest);
+            self.replicate(incoming, facts, &policy, context, &mut tally)
                 .await?;
         }
         tally.outcome()
@@ -68,6 +97,15 @@ impl Handler for Replicator {
         failure: &Failure,
         context: &RecordContext,
     ) {
+        if let Some(Incoming {
+            detail: Detail::Part(part),
+            ..
+        }) = incoming
+            && let Some(incoming) = incoming
+            && let Err(untold) = self.part_failed(incoming, part, failure).await
+        {
+            tracing::error!(error = untold.chain(), "the failure could not be told");
+        }
         // Each target tells of its own failure on the last attempt. What ends a run from outside
         // leaves no time for that, so it is told here.
         if !matches!(failure.error_type(), "deadline" | "panic") {
@@ -91,6 +129,14 @@ struct Tally {
     bytes: u64,
     unchanged: u32,
     observed: u32,
+    /// Seconds from the push to the copy, for each copy.
+    lags: Vec<f64>,
+    /// Copies that go on in another run.
+    unfinished: u32,
+    /// Whether any of those has come further in this one.
+    progressed: bool,
+    /// Whether one of those waits for others.
+    waiting: bool,
     skipped: Option<String>,
     failure: Option<Failure>,
 }
@@ -112,19 +158,23 @@ impl Tally {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        let word = match (self.copied, self.unchanged, self.observed) {
-            (1.., _, _) => "copied",
-            (0, 1.., _) => "unchanged",
-            (0, 0, 1..) => "observed",
-            (0, 0, 0) => "nothing_to_copy",
+        let word = match (self.unfinished, self.copied, self.unchanged, self.observed) {
+            (1.., _, _, _) => "unfinished",
+            (0, 1.., _, _) => "copied",
+            (0, 0, 1.., _) => "unchanged",
+            (0, 0, 0, 1..) => "observed",
+            (0, 0, 0, 0) => "nothing_to_copy",
         };
         #[expect(
             clippy::cast_precision_loss,
             reason = "a metric of bytes needs no last digit"
         )]
-        let outcome = Outcome::new(word)
+        let mut outcome = Outcome::new(word)
             .count("ImagesCopied", f64::from(self.copied))
             .count("BytesCopied", self.bytes as f64);
+        for lag in self.lags {
+            outcome = outcome.sample("ReplicationLag", lag);
+        }
         Ok(match self.skipped {
             Some(skip) => outcome.detail(skip),
             None => outcome,
@@ -133,26 +183,35 @@ impl Tally {
 }
 
 impl Replicator {
-    /// Brings all targets of one tag up to date.
+    /// Brings all targets of a tag that the source has up to date.
+    pub(crate) async fn bring_over(
+        &self,
+        incoming: &Incoming,
+        repository: &RepositoryName,
+        tag: &Tag,
+        context: &RecordContext,
+    ) -> Result<Outcome, Failure> {
+        let policy = self.policy.current().await?;
+        let facts = facts(incoming, repository, tag.clone());
+        let mut tally = Tally::default();
+        self.replicate(incoming, facts, &policy, context, &mut tally)
+            .await?;
+        tally.outcome()
+    }
+
+    /// Brings all targets of one tag up to date. The digest of the facts is a hint.
     async fn replicate(
         &self,
         incoming: &Incoming,
-        push: &ImageAction,
-        tag: Tag,
+        mut facts: Facts,
         policy: &Policy,
         context: &RecordContext,
         tally: &mut Tally,
     ) -> Result<(), Failure> {
-        let mut facts = Facts {
-            account: incoming.envelope.account.clone(),
-            region: incoming.envelope.region.clone(),
-            repository: push.repository.clone(),
-            tag,
-            digest: push.digest.clone(),
-        };
         let hint = plan(&facts, policy);
+        let undecided = hint.rules.iter().any(|rule| rule.undecided);
         // Without a digest in the event the hint knows nothing yet.
-        if hint.copies.is_empty() && hint.skipped != Some(Skip::Gone) {
+        if hint.copies.is_empty() && !undecided && hint.skipped != Some(Skip::Gone) {
             // Nothing that the registry could say would change this: spare it the question.
             tally.skipped = hint.skipped.as_ref().map(Skip::to_string);
             return Ok(());
@@ -162,12 +221,18 @@ impl Replicator {
             .ecr
             .describe_image(&facts.repository, &reference)
             .await?;
+        let size = image.as_ref().and_then(|image| image.size);
         facts.digest = image.map(|image| image.digest);
-        let plan = plan(&facts, policy);
+        let mut plan = plan(&facts, policy);
+        if plan.rules.iter().any(|rule| rule.undecided) {
+            facts.siblings = Some(self.siblings(&facts.repository).await?);
+            plan = crate::plan::plan(&facts, policy);
+        }
         tracing::info!(plan = %as_json(&plan), "decided about {}:{}", facts.repository, facts.tag);
         if let Some(skip) = &plan.skipped {
             tally.skipped = Some(skip.to_string());
         }
+        let unfinished = tally.unfinished;
         for copy in &plan.copies {
             let target = story::Target {
                 replicator: self,
@@ -177,7 +242,7 @@ impl Replicator {
                 context,
             };
             if copy.mode.acts() {
-                self.copy(&target, policy, tally).await;
+                self.copy(&target, policy, size, tally).await;
             } else {
                 tally.observed += 1;
                 self.events
@@ -185,7 +250,13 @@ impl Replicator {
                     .await?;
             }
         }
-        Ok(())
+        if tally.unfinished == unfinished {
+            return Ok(());
+        }
+        if !tally.progressed && !tally.waiting {
+            return Err(large::no_time());
+        }
+        self.go_on(incoming, &facts, !tally.progressed).await
     }
 
     /// Tells of every copy that a run which was cut off did not finish.
@@ -202,13 +273,8 @@ impl Replicator {
             return Ok(());
         };
         let policy = self.policy.current().await?;
-        let facts = Facts {
-            account: incoming.envelope.account.clone(),
-            region: incoming.envelope.region.clone(),
-            repository: push.repository.clone(),
-            tag: tag.clone(),
-            digest: push.digest.clone(),
-        };
+        let mut facts = facts(incoming, &push.repository, tag.clone());
+        facts.digest.clone_from(&push.digest);
         let plan = plan(&facts, &policy);
         for copy in plan.copies.iter().filter(|copy| copy.mode.acts()) {
             let target = story::Target {
@@ -223,16 +289,37 @@ impl Replicator {
         Ok(())
     }
 
+    /// Every tag of a repository, with its age.
+    async fn siblings(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<BTreeMap<Tag, Option<Timestamp>>, Failure> {
+        let times = self.ecr.tag_times(repository).await?;
+        let age = |at: Option<SystemTime>| at.and_then(|at| Timestamp::try_from(at).ok());
+        Ok(times.into_iter().map(|(tag, at)| (tag, age(at))).collect())
+    }
+
     /// Makes one copy, and tells how it went where that is news.
-    async fn copy(&self, target: &story::Target<'_>, policy: &Policy, tally: &mut Tally) {
-        let result = match job(target.facts, target.copy, policy) {
-            Some(job) => self.copier.copy(&job).await,
-            None => Err(Failure::permanent(
-                "policy_changed",
-                "the rule is no longer in the policy",
-            )),
-        };
-        match result {
+    async fn copy(
+        &self,
+        target: &story::Target<'_>,
+        policy: &Policy,
+        size: Option<u64>,
+        tally: &mut Tally,
+    ) {
+        match self.try_copy(target, policy, size).await {
+            Ok(Copied::OtherPlatform(platform)) => {
+                tally.skipped = Some(format!("the rule does not copy images for {platform}"));
+            }
+            Ok(Copied::Paused(paused)) => {
+                tally.unfinished += 1;
+                tally.progressed |= large::has_moved(&paused);
+                tally.bytes += paused.moved.bytes;
+            }
+            Ok(Copied::Waiting) => {
+                tally.unfinished += 1;
+                tally.waiting = true;
+            }
             Ok(Copied::SourceMoved) => tally.unchanged += 1,
             Ok(Copied::Done(report)) => {
                 if report.unchanged {
@@ -240,6 +327,8 @@ impl Replicator {
                 } else {
                     tally.copied += 1;
                     tally.bytes += report.bytes;
+                    let since = (self.clock)().duration_since(target.incoming.envelope.time);
+                    tally.lags.push(since.as_secs_f64().max(0.0));
                 }
                 if let Err(failure) = target.succeeded(&report).await {
                     tally.fail(failure);
@@ -258,20 +347,54 @@ impl Replicator {
             }
         }
     }
-}
 
-fn job<'a>(facts: &'a Facts, copy: &'a PlannedCopy, policy: &'a Policy) -> Option<CopyJob<'a>> {
-    let rule = policy
-        .replication
-        .iter()
-        .find(|rule| rule.name.as_str() == copy.rule)?;
-    Some(CopyJob {
-        facts,
-        digest: facts.digest.as_ref()?,
-        to: &copy.to,
-        target: rule.to.get(copy.target_index)?,
-        referrers: copy.referrers,
-    })
+    /// Makes one copy, unless it is one of a loop, and remembers that it is ours.
+    async fn try_copy(
+        &self,
+        target: &story::Target<'_>,
+        policy: &Policy,
+        size: Option<u64>,
+    ) -> Result<Copied, Failure> {
+        let story::Target { facts, copy, .. } = target;
+        let rule = policy
+            .replication
+            .iter()
+            .find(|rule| rule.name.as_str() == copy.rule);
+        let (Some(rule), Some(digest)) = (rule, &facts.digest) else {
+            return Err(Failure::permanent(
+                "policy_changed",
+                "the rule is no longer in the policy",
+            ));
+        };
+        let Some(to) = rule.to.get(copy.target_index) else {
+            return Err(Failure::permanent(
+                "policy_changed",
+                "the target is no longer in the policy",
+            ));
+        };
+        let memory = Memory::new(&*self.state, facts);
+        let before = memory.chain(rule.name.as_str(), digest).await;
+        let chain = Chain::next(before.and_then(|x| serde_json::from_value(x).ok()), facts);
+        if chain.is_loop() {
+            return Err(Failure::permanent(
+                "replication_loop",
+                "the same image comes back under a name that grows each time: two registries copy \
+                 to each other and both rewrite names",
+            ));
+        }
+        let copied = self.copy_some(target, to, size).await?;
+        if let Copied::Done(report) = &copied
+            && !report.unchanged
+        {
+            if let Ok(chain) = serde_json::to_value(&chain) {
+                memory.remember_chain(rule.name.as_str(), digest, &chain).await;
+            }
+            if rule.deletes.propagation().is_some() {
+                memory.made(&copy.to, &report.digest, (self.clock)()).await;
+            }
+        }
+        Ok(copied)
+    }
 }
 
 /// The events of a plan that is carried out without a failure, one for each copy. Where the copy is
@@ -289,6 +412,24 @@ fn push(incoming: &Incoming) -> Option<&ImageAction> {
     incoming
         .image_action()
         .filter(|_| incoming.is_push() || incoming.is_referrer_push())
+}
+
+/// The deletion of a tag; nothing for any other event.
+fn deletion(incoming: &Incoming) -> Option<(&ImageAction, &Tag)> {
+    let action = incoming.image_action().filter(|_| incoming.is_delete())?;
+    Some((action, action.tag.as_ref()?))
+}
+
+/// What an event says of a tag, without its image.
+fn facts(incoming: &Incoming, repository: &RepositoryName, tag: Tag) -> Facts {
+    Facts {
+        account: incoming.envelope.account.clone(),
+        region: incoming.envelope.region.clone(),
+        repository: repository.clone(),
+        tag,
+        digest: None,
+        siblings: None,
+    }
 }
 
 fn as_json(plan: &Plan) -> String {

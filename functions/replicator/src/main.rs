@@ -16,6 +16,9 @@ fn main() -> ExitCode {
             )),
             ecr: ecr.home(),
             state: init.state()?,
+            later: init.later(),
+            clock: Arc::new(jiff::Timestamp::now),
+            split_bytes: init.settings.split_bytes,
             policy: init.policy,
             events: init.events,
         })

@@ -1,12 +1,20 @@
-//! Which copies a pushed image calls for: a pure decision.
+//! Which copies a pushed image calls for, and which removals a deleted tag: pure decisions.
 
+mod removal;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use steward_core::decision::{RuleOutcome, Skip, skip};
 use steward_core::event::incoming::ImageAction;
+use steward_core::facts::Platform;
 use steward_core::policy::{Policy, ReplicationRule};
 use steward_core::{
     AccountId, Digest, EcrHost, ImageRef, Mode, Region, RegistryHost, RepositoryName, Tag,
 };
+
+pub use removal::{PlannedRemoval, removals};
 
 /// What the registry says about an image now; the event only said where to look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +29,10 @@ pub struct Facts {
     pub tag: Tag,
     /// What the tag points to; `None` when it is gone.
     pub digest: Option<Digest>,
+    /// Every tag of the repository and when its image was pushed; read only where a rule is about
+    /// the newest tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub siblings: Option<BTreeMap<Tag, Option<Timestamp>>>,
 }
 
 impl Facts {
@@ -33,6 +45,7 @@ impl Facts {
             repository: action.repository.clone(),
             tag: action.tag.clone()?,
             digest: action.digest.clone(),
+            siblings: None,
         })
     }
 
@@ -73,11 +86,15 @@ pub struct PlannedCopy {
     pub to: ImageRef,
     /// Whether signatures, SBOMs and attestations go with it.
     pub referrers: bool,
+    /// The platforms that an index is reduced to; empty: it travels as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<Platform>,
     /// Whether to do it or only to say so.
     pub mode: Mode,
 }
 
 /// Decides about one image.
+/// Where two rules name the same target, the first one's platforms hold.
 #[must_use]
 pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
     let mut plan = Plan {
@@ -97,15 +114,15 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
         .filter(|rule| rule.applies_to(&facts.repository))
     {
         let mode = rule.effective_mode(policy.mode);
-        let (matched, why) = selects(rule, &facts.tag);
         let mut outcome = RuleOutcome {
             rule: rule.name.clone(),
-            matched,
-            why,
+            matched: false,
+            why: String::new(),
             mode,
             undecided: false,
         };
-        if matched {
+        select(rule, facts, policy, &mut outcome);
+        if outcome.matched {
             for (target_index, target) in rule.to.iter().enumerate() {
                 let Some(to) = destination(rule, target_index, facts) else {
                     outcome.why = format!(
@@ -132,6 +149,7 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
                         target_index,
                         to,
                         referrers: rule.referrers,
+                        platforms: rule.platforms.clone(),
                         mode,
                     }),
                 }
@@ -142,12 +160,38 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
     plan
 }
 
-fn selects(rule: &ReplicationRule, tag: &Tag) -> (bool, String) {
-    match &rule.tags {
-        None => (true, "the rule takes every tag".to_owned()),
-        Some(filter) if filter.accepts(tag) => (true, format!("the rule's tags include {tag}")),
-        Some(_) => (false, format!("the rule's tags do not include {tag}")),
-    }
+/// Whether the rule takes the tag, and why.
+fn select(rule: &ReplicationRule, facts: &Facts, policy: &Policy, outcome: &mut RuleOutcome) {
+    let tag = &facts.tag;
+    outcome.matched = rule.accepts_tag(tag);
+    outcome.why = match &rule.tags {
+        None => "the rule takes every tag".to_owned(),
+        Some(_) if outcome.matched => format!("the rule's tags include {tag}"),
+        Some(_) => format!("the rule's tags do not include {tag}"),
+    };
+    let (Some(newest), true) = (rule.newest, outcome.matched) else {
+        return;
+    };
+    let Some(siblings) = &facts.siblings else {
+        outcome.matched = false;
+        outcome.undecided = true;
+        outcome.why = format!(
+            "{}, of which it takes the newest {newest}; which these are is not known",
+            outcome.why
+        );
+        return;
+    };
+    let others = siblings
+        .iter()
+        .filter(|(tag, _)| !policy.ignores_tag(tag))
+        .map(|(tag, pushed)| (tag, *pushed));
+    let pushed = siblings.get(tag).copied().flatten();
+    outcome.matched = rule.is_among_newest(tag, pushed, others);
+    outcome.why = if outcome.matched {
+        format!("{}, and it is among the newest {newest}", outcome.why)
+    } else {
+        format!("{}, but it is not among the newest {newest}", outcome.why)
+    };
 }
 
 fn destination(rule: &ReplicationRule, target_index: usize, facts: &Facts) -> Option<ImageRef> {

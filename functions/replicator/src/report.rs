@@ -1,14 +1,15 @@
 //! What is told about copies.
 
+use jiff::Timestamp;
 use steward_core::event::incoming::Incoming;
 use steward_core::event::outgoing::{
     ActionReport, DetailType, Outcome, StewardEvent, StewardEventBuilder,
 };
-use steward_core::{Mode, Severity};
+use steward_core::{Digest, Mode, Severity};
 use steward_registry::CopyReport;
 use steward_runtime::Failure;
 
-use crate::plan::{Facts, PlannedCopy};
+use crate::plan::{Facts, PlannedCopy, PlannedRemoval};
 use crate::story::Target;
 
 /// Begins an event about one copy: what all of them have in common.
@@ -79,6 +80,15 @@ pub(crate) fn replicated(
     } else {
         "was copied to"
     };
+    let how = match &copied.filtered {
+        None => "with the same digest".to_owned(),
+        Some(filtered) => format!(
+            "with {} of its {} parts, so with the digest {}",
+            filtered.kept,
+            filtered.kept + filtered.dropped,
+            copied.digest
+        ),
+    };
     let blobs = copied.blobs;
     let detail = format!(
         "{} manifests, {} referrers; blobs: {} copied, {} mounted, {} there before",
@@ -94,7 +104,7 @@ pub(crate) fn replicated(
         .mode(Mode::Enforce)
         .action(action)
         .explain(format!(
-            "{} {what} {} with the same digest.",
+            "{} {what} {} {how}.",
             target.source(),
             address(copy)
         ))
@@ -153,6 +163,105 @@ pub(crate) fn failed(target: &Target<'_>, failure: &Failure, is_final: bool) -> 
         ))
         .dedupe_key(key(facts, copy, &state))
         .build()
+}
+
+/// A copy that was removed, because the source's tag is gone.
+pub(crate) fn removed(
+    incoming: &Incoming,
+    facts: &Facts,
+    removal: &PlannedRemoval,
+    digest: &Digest,
+    since: Timestamp,
+) -> StewardEvent {
+    let action = ActionReport::new("untag", Outcome::Done).target(removal.from.to_string());
+    about_removal(DetailType::ImageCleanedUp, incoming, facts, removal)
+        .digest(Some(digest.clone()))
+        .severity(Severity::Info)
+        .mode(Mode::Enforce)
+        .action(action)
+        .explain(format!(
+            "{}:{} was deleted at {since}, so its copy {} was removed.",
+            facts.repository, facts.tag, removal.from
+        ))
+        .dedupe_key(removal_key(facts, removal, &format!("removed/{since}")))
+        .build()
+}
+
+/// A copy that observe mode does not remove.
+pub(crate) fn removal_observed(
+    incoming: &Incoming,
+    facts: &Facts,
+    removal: &PlannedRemoval,
+    digest: &Digest,
+) -> StewardEvent {
+    let action = ActionReport::new("untag", Outcome::WouldDo).target(removal.from.to_string());
+    about_removal(DetailType::ImageCleanedUp, incoming, facts, removal)
+        .digest(Some(digest.clone()))
+        .severity(Severity::Info)
+        .mode(Mode::Observe)
+        .action(action)
+        .explain(format!(
+            "{}:{} was deleted; its copy {} would be removed.",
+            facts.repository, facts.tag, removal.from
+        ))
+        .dedupe_key(removal_key(facts, removal, "would-remove"))
+        .build()
+}
+
+/// A copy that could not be removed, for good.
+pub(crate) fn removal_failed(
+    incoming: &Incoming,
+    facts: &Facts,
+    removal: &PlannedRemoval,
+    failure: &Failure,
+) -> StewardEvent {
+    let action = ActionReport::new("untag", Outcome::Failed)
+        .target(removal.from.to_string())
+        .detail(failure.chain())
+        .error_type(failure.error_type())
+        .remedy("remove the copy by hand, or say `deletes: ignore` in the rule");
+    about_removal(DetailType::ImageReplicationFailed, incoming, facts, removal)
+        .severity(Severity::Medium)
+        .mode(Mode::Enforce)
+        .action(action)
+        .error_type(Some(failure.error_type().to_owned()))
+        .explain(format!(
+            "{}:{} was deleted, and its copy {} stays: {}.",
+            facts.repository,
+            facts.tag,
+            removal.from,
+            failure.chain()
+        ))
+        .dedupe_key(removal_key(
+            facts,
+            removal,
+            &format!("not-removed/{}", failure.error_type()),
+        ))
+        .build()
+}
+
+fn about_removal(
+    detail_type: DetailType,
+    incoming: &Incoming,
+    facts: &Facts,
+    removal: &PlannedRemoval,
+) -> StewardEventBuilder {
+    StewardEvent::caused_by(detail_type, incoming)
+        .tag(facts.tag.clone())
+        .rule(removal.rule.clone())
+}
+
+fn removal_key(facts: &Facts, removal: &PlannedRemoval, state: &str) -> String {
+    let Facts {
+        account,
+        region,
+        repository,
+        ..
+    } = facts;
+    format!(
+        "replicator/{account}/{region}/{repository}>{}/{state}",
+        removal.from
+    )
 }
 
 /// The target without the digest, which says nothing new.

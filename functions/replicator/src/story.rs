@@ -1,19 +1,14 @@
 //! What is remembered of each target, so that news is told once: a failure when it begins, the
 //! success that ends it, and the end of all tries.
 
-use std::time::Duration;
-
-use serde_json::{Value, json};
 use steward_core::event::incoming::Incoming;
 use steward_registry::CopyReport;
 use steward_runtime::{Failure, RecordContext};
 
 use crate::Replicator;
+use crate::memory::{LastTry, Memory, Status};
 use crate::plan::{Facts, PlannedCopy};
 use crate::report;
-
-/// How long the outcome of a copy is remembered.
-const KEEP: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// One target of one image.
 pub(crate) struct Target<'a> {
@@ -32,10 +27,8 @@ impl Target<'_> {
     /// Remembers a success, and tells it unless it was told before.
     pub(crate) async fn succeeded(&self, copied: &CopyReport) -> Result<(), Failure> {
         let before = self.remembered().await;
-        let was_failing = before
-            .as_ref()
-            .is_some_and(|state| status(state) == "failing");
-        let was_told = before.as_ref().is_some_and(|state| status(state) == "done");
+        let is = |status| before.as_ref().is_some_and(|last| last.status == status);
+        let (was_failing, was_told) = (is(Status::Failing), is(Status::Done));
         // An image that was there before anybody told: somebody else brought it, or the table was
         // lost. Neither is news.
         if was_told || (copied.unchanged && before.is_none() && !self.was_delivered_before()) {
@@ -43,35 +36,39 @@ impl Target<'_> {
         }
         let event = report::replicated(self, copied, was_failing);
         self.replicator.events.put(&[event]).await?;
-        self.remember("done").await;
+        self.remember(Status::Done, None, None).await;
         Ok(())
     }
 
     /// Remembers a failure, and tells it when it is new or final.
     pub(crate) async fn failed(&self, failure: &Failure) -> Result<(), Failure> {
         let before = self.remembered().await;
-        let known = before
-            .as_ref()
-            .is_some_and(|state| status(state) == "failing");
+        let failing = before.filter(|last| last.status == Status::Failing);
+        let known = failing.is_some();
         let is_final = self.context.last_attempt || !failure.is_transient();
         if known && !is_final {
             return Ok(());
         }
         let event = report::failed(self, failure, is_final);
         self.replicator.events.put(&[event]).await?;
-        self.remember("failing").await;
+        let since = failing.and_then(|last| last.since);
+        self.remember(Status::Failing, Some(failure), since).await;
         Ok(())
     }
 
     /// Tells that the copy was not finished and is not tried again, unless it was made before.
     pub(crate) async fn unfinished(&self, failure: &Failure) -> Result<(), Failure> {
         let before = self.remembered().await;
-        if before.as_ref().is_some_and(|state| status(state) == "done") {
+        if before
+            .as_ref()
+            .is_some_and(|last| last.status == Status::Done)
+        {
             return Ok(());
         }
         let event = report::failed(self, failure, true);
         self.replicator.events.put(&[event]).await?;
-        self.remember("failing").await;
+        let since = before.and_then(|last| last.since);
+        self.remember(Status::Failing, Some(failure), since).await;
         Ok(())
     }
 
@@ -80,39 +77,30 @@ impl Target<'_> {
         self.context.receive_count > 1
     }
 
-    fn key(&self) -> String {
-        let Facts {
-            account,
-            region,
-            repository,
-            ..
-        } = self.facts;
-        // `to` ends in the digest, so that every image of a tag has a story of its own.
-        format!("replica#{account}/{region}/{repository}>{}", self.copy.to)
+    fn memory(&self) -> Memory<'_> {
+        Memory::new(&*self.replicator.state, self.facts)
     }
 
     /// Losing the table loses history: then something may be told twice.
-    async fn remembered(&self) -> Option<Value> {
-        match self.replicator.state.get(&self.key()).await {
-            Ok(state) => state,
-            Err(error) => {
-                tracing::warn!(error = %error, "the state table does not answer");
-                None
-            }
-        }
+    async fn remembered(&self) -> Option<LastTry> {
+        self.memory().recall(&self.copy.to).await
     }
 
-    async fn remember(&self, status: &str) {
-        let state = json!({ "status": status, "event": self.incoming.id() });
-        if let Err(error) = self.replicator.state.put(&self.key(), &state, KEEP).await {
-            tracing::warn!(error = %error, "the state table did not take the outcome");
-        }
+    async fn remember(
+        &self,
+        status: Status,
+        failure: Option<&Failure>,
+        since: Option<jiff::Timestamp>,
+    ) {
+        let now = (self.replicator.clock)();
+        let last = LastTry {
+            status,
+            event: self.incoming.id().to_owned(),
+            at: Some(now),
+            since: failure.map(|_| since.unwrap_or(now)),
+            error_type: failure.map(|failure| failure.error_type().to_owned()),
+            error: failure.map(|failure| failure.chain().chars().take(1000).collect()),
+        };
+        self.memory().remember(&self.copy.to, &last).await;
     }
-}
-
-fn status(state: &Value) -> &str {
-    state
-        .get("status")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
 }

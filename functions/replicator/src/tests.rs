@@ -1,15 +1,20 @@
+mod deletions;
+mod large;
+
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use sha2::Digest as _;
 use steward_aws::ecr::{FakeEcr, Manifest};
 use steward_aws::state::FakeState;
 use steward_core::event::incoming::parse;
 use steward_core::event::outgoing::DetailType;
 use steward_core::{Digest, RepositoryName};
-use steward_registry::CopyReport;
-use steward_runtime::MemorySink;
+use steward_registry::{Amount, CopyReport, Descriptor, Paused};
+use steward_runtime::{MemoryLater, MemorySink};
 
 use super::*;
 
@@ -46,6 +51,10 @@ struct FakeCopier {
     copies: Mutex<HashMap<String, Digest>>,
     failing: Mutex<HashMap<String, fn() -> Failure>>,
     calls: Mutex<u32>,
+    /// How the next copies end, before they are made.
+    pauses: Mutex<Vec<Paused>>,
+    /// The blobs that the target lacks.
+    lacking: Mutex<Vec<Descriptor>>,
 }
 
 #[async_trait]
@@ -54,6 +63,9 @@ impl Copier for FakeCopier {
         *self.calls.lock().unwrap() += 1;
         if let Some(failure) = self.failing.lock().unwrap().get(job.to.registry.as_str()) {
             return Err(failure());
+        }
+        if let Some(paused) = self.pauses.lock().unwrap().pop() {
+            return Ok(Copied::Paused(paused));
         }
         let mut to = job.to.clone();
         to.digest = None;
@@ -73,6 +85,37 @@ impl Copier for FakeCopier {
             )
         }))
     }
+
+    async fn missing(&self, _: &CopyJob<'_>) -> Result<Vec<Descriptor>, Failure> {
+        Ok(self.lacking.lock().unwrap().clone())
+    }
+
+    async fn copy_blob(&self, job: &CopyJob<'_>, blob: &Descriptor) -> Result<CopiedBlob, Failure> {
+        if let Some(failure) = self.failing.lock().unwrap().get(job.to.registry.as_str()) {
+            return Err(failure());
+        }
+        if let Some(paused) = self.pauses.lock().unwrap().pop() {
+            return Ok(CopiedBlob::Paused(paused.moved.bytes, None));
+        }
+        let mut lacking = self.lacking.lock().unwrap();
+        lacking.retain(|known| known.digest != blob.digest);
+        Ok(CopiedBlob::Done(blob.size))
+    }
+
+    async fn remove(&self, job: &RemoveJob<'_>) -> Result<Removed, Failure> {
+        if let Some(failure) = self.failing.lock().unwrap().get(job.from.registry.as_str()) {
+            return Err(failure());
+        }
+        let mut copies = self.copies.lock().unwrap();
+        Ok(match copies.get(&job.from.to_string()) {
+            None => Removed::NotThere,
+            Some(found) if found != job.digest => Removed::Moved(found.clone()),
+            Some(_) => {
+                copies.remove(&job.from.to_string());
+                Removed::Done
+            }
+        })
+    }
 }
 
 struct World {
@@ -80,12 +123,26 @@ struct World {
     ecr: Arc<FakeEcr>,
     copier: Arc<FakeCopier>,
     events: Arc<MemorySink>,
+    state: Arc<FakeState>,
+    later: Arc<MemoryLater>,
+    /// Seconds since [`BEGIN`].
+    time: Arc<AtomicI64>,
 }
+
+/// When the events of these tests happened.
+const BEGIN: &str = "2026-11-23T10:00:00Z";
 
 impl World {
     fn new() -> Self {
+        Self::with(POLICY)
+    }
+
+    fn with(policy: &str) -> Self {
         let policy =
-            Policy::parse(POLICY, "policy.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+            Policy::parse(policy, "policy.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+        let (later, time) = (Arc::<MemoryLater>::default(), Arc::<AtomicI64>::default());
+        let state = Arc::new(FakeState::default());
+        let clock = time.clone();
         let ecr = Arc::new(FakeEcr::default());
         let copier = Arc::new(FakeCopier::default());
         let events = Arc::new(MemorySink::default());
@@ -93,15 +150,29 @@ impl World {
             ecr: ecr.clone(),
             copier: copier.clone(),
             policy: Arc::new(PolicyStore::fixed(policy)),
-            state: Arc::new(FakeState::default()),
+            state: state.clone(),
             events: events.clone(),
+            later: Some(later.clone()),
+            split_bytes: 1000,
+            clock: Arc::new(move || {
+                let begin: Timestamp = BEGIN.parse().unwrap();
+                begin + SignedDuration::from_secs(clock.load(Ordering::SeqCst))
+            }),
         };
         Self {
             replicator,
             ecr,
             copier,
             events,
+            state,
+            later,
+            time,
         }
+    }
+
+    /// Lets time pass.
+    fn pass(&self, seconds: i64) {
+        self.time.fetch_add(seconds, Ordering::SeqCst);
     }
 
     fn push(&self, repository: &str, tag: Option<&str>, body: &str) -> Digest {
@@ -156,6 +227,10 @@ impl World {
 }
 
 fn event(repository: &str, tag: Option<&str>, digest: &Digest) -> Incoming {
+    action("PUSH", repository, tag, digest)
+}
+
+fn action(action: &str, repository: &str, tag: Option<&str>, digest: &Digest) -> Incoming {
     let tag = tag
         .map(|tag| format!(r#","image-tag":"{tag}""#))
         .unwrap_or_default();
@@ -163,7 +238,7 @@ fn event(repository: &str, tag: Option<&str>, digest: &Digest) -> Incoming {
         r#"{{"version":"0","id":"e-1","detail-type":"ECR Image Action","source":"aws.ecr",
         "account":"111122223333","time":"2026-11-23T10:00:00Z","region":"eu-west-1","resources":[],
         "detail":{{"result":"SUCCESS","repository-name":"{repository}","image-digest":"{digest}",
-        "action-type":"PUSH"{tag}}}}}"#
+        "action-type":"{action}"{tag}}}}}"#
     );
     parse(text).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -356,4 +431,57 @@ async fn an_untagged_referrer_brings_its_image_up_to_date() {
         .await
         .unwrap();
     assert_eq!(outcome.word(), "skipped");
+}
+
+#[tokio::test]
+async fn the_time_from_the_push_to_the_copy_is_measured_once() {
+    let world = World::new();
+    let digest = world.push("prod/app", Some("v1.2.3"), "{}");
+    let event = event("prod/app", Some("v1.2.3"), &digest);
+    world.pass(90);
+    let outcome = world.deliver(&event, 1, false).await.unwrap();
+    assert_eq!(
+        outcome.samples(),
+        [("ReplicationLag", 90.0), ("ReplicationLag", 90.0)]
+    );
+    let again = world.deliver(&event, 1, false).await.unwrap();
+    assert_eq!(again.samples(), []);
+}
+
+#[tokio::test]
+async fn an_image_whose_name_grows_round_after_round_is_a_loop() {
+    let world = World::with(
+        "version: 1\nmode: enforce\nreplication:\n- name: there\n  repositories: [\"prod/**\"]\n  \
+         to: [{registry: a.example.com, repository: \"{repository}\", tag: \"eu-{tag}\"}]",
+    );
+    let mut tag = "v1".to_owned();
+    for round in 0..20 {
+        let digest = world.push("prod/app", Some(&tag), "{}");
+        let result = world
+            .deliver(&event("prod/app", Some(&tag), &digest), 1, false)
+            .await;
+        if let Err(failure) = result {
+            assert_eq!(failure.error_type(), "replication_loop");
+            assert!(!failure.is_transient());
+            assert!(round > 5, "{round}");
+            return;
+        }
+        // The other side brings it back.
+        tag = format!("eu-{tag}");
+    }
+    panic!("the loop has no end");
+}
+
+#[tokio::test]
+async fn only_the_newest_tags_are_copied() {
+    let world = World::with(&POLICY.replacen("allow: [semver]", "allow: [semver], newest: 2", 1));
+    for tag in ["v1.1.0", "v1.2.0", "v1.3.0"] {
+        world.push("prod/app", Some(tag), tag);
+    }
+    for (tag, word) in [("v1.1.0", "nothing_to_copy"), ("v1.2.0", "copied")] {
+        let digest = world.push("prod/app", Some(tag), tag);
+        let event = event("prod/app", Some(tag), &digest);
+        let outcome = world.deliver(&event, 1, false).await.unwrap();
+        assert_eq!(outcome.word(), word, "{tag}");
+    }
 }

@@ -66,6 +66,9 @@ pub struct Settings {
     pub retry_base: Duration,
     /// How many records of a batch are handled at the same time.
     pub concurrency: usize,
+    /// The size in bytes from which an image is copied blob by blob, by many runs.
+    #[cfg(feature = "registry")]
+    pub split_bytes: u64,
     /// Other addresses for registries.
     #[cfg(feature = "registry")]
     pub registry_endpoints: steward_registry::EndpointOverrides,
@@ -165,6 +168,10 @@ impl Settings {
             number(x, &(1..=64)).and_then(|x| usize::try_from(x).ok())
         });
         #[cfg(feature = "registry")]
+        let split_bytes = reader.optional("STEWARD_SPLIT_BYTES", "a number of bytes", |x| {
+            x.parse::<u64>().ok().filter(|x| *x > 0)
+        });
+        #[cfg(feature = "registry")]
         let registry_endpoints = reader.optional(
             "STEWARD_REGISTRY_ENDPOINTS",
             "a comma list of pattern=http://host:port",
@@ -190,6 +197,8 @@ impl Settings {
                     max_receives,
                     retry_base,
                     concurrency: concurrency.unwrap_or(4),
+                    #[cfg(feature = "registry")]
+                    split_bytes: split_bytes.unwrap_or(8 << 30),
                     #[cfg(feature = "registry")]
                     registry_endpoints: registry_endpoints.unwrap_or_default(),
                     log: log.unwrap_or_else(|| "info".to_owned()),

@@ -73,6 +73,7 @@ pub struct Outcome {
     pub(crate) word: &'static str,
     pub(crate) detail: Option<String>,
     pub(crate) counters: Vec<(&'static str, f64)>,
+    pub(crate) samples: Vec<(&'static str, f64)>,
 }
 
 impl Outcome {
@@ -83,6 +84,7 @@ impl Outcome {
             word,
             detail: None,
             counters: Vec::new(),
+            samples: Vec::new(),
         }
     }
 
@@ -98,6 +100,20 @@ impl Outcome {
     pub fn count(mut self, metric: &'static str, value: f64) -> Self {
         self.counters.push((metric, value));
         self
+    }
+
+    /// Adds one measured time in seconds to a metric in `CamelCase`, such as `ReplicationLag`, of
+    /// which percentiles are wanted and not the sum.
+    #[must_use]
+    pub fn sample(mut self, metric: &'static str, seconds: f64) -> Self {
+        self.samples.push((metric, seconds));
+        self
+    }
+
+    /// What was measured.
+    #[must_use]
+    pub fn samples(&self) -> &[(&'static str, f64)] {
+        &self.samples
     }
 
     /// The word.

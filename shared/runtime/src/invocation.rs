@@ -107,10 +107,7 @@ impl Invocations {
         };
         match work.instrument(span.clone()).await {
             Ok(outcome) => {
-                metrics.processed();
-                for (metric, value) in &outcome.counters {
-                    metrics.count(metric, *value);
-                }
+                metrics.outcome(&outcome);
                 Ok(json!({ "outcome": outcome.word, "detail": outcome.detail }))
             }
             Err(failure) => {

@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
+use crate::handler::Outcome;
+
 /// The namespace of every metric.
 pub const NAMESPACE: &str = "EcrSteward";
 
@@ -24,7 +26,11 @@ pub struct Metrics {
     policy_broken: bool,
     failures: BTreeMap<&'static str, u64>,
     counters: BTreeMap<&'static str, f64>,
+    samples: BTreeMap<&'static str, Vec<f64>>,
 }
+
+/// The most values that one metric of a line may have (specification of the embedded metric format).
+const MAX_SAMPLES: usize = 100;
 
 impl Metrics {
     /// A record was handled.
@@ -58,6 +64,25 @@ impl Metrics {
         *self.counters.entry(metric).or_default() += value;
     }
 
+    /// Adds a measured time in seconds.
+    pub fn sample(&mut self, metric: &'static str, seconds: f64) {
+        let samples = self.samples.entry(metric).or_default();
+        if samples.len() < MAX_SAMPLES {
+            samples.push(seconds);
+        }
+    }
+
+    /// Adds up what came of a record.
+    pub(crate) fn outcome(&mut self, outcome: &Outcome) {
+        self.processed();
+        for (metric, value) in &outcome.counters {
+            self.count(metric, *value);
+        }
+        for (metric, seconds) in &outcome.samples {
+            self.sample(metric, *seconds);
+        }
+    }
+
     /// The lines to print.
     #[must_use]
     pub fn lines(&self, function: &str, duration: Duration, now: SystemTime) -> Vec<String> {
@@ -69,6 +94,11 @@ impl Metrics {
         for (name, value) in &self.counters {
             values.insert((*name).to_owned(), json!(value));
             units.push((*name, "None"));
+        }
+        for (name, seconds) in &self.samples {
+            if values.insert((*name).to_owned(), json!(seconds)).is_none() {
+                units.push((*name, "Seconds"));
+            }
         }
         for (name, value) in [
             ("Processed", self.processed),

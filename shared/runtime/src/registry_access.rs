@@ -9,7 +9,7 @@ mod secret;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use steward_aws::ecr::{EcrFactory, EcrTarget};
+use steward_aws::ecr::{Ecr, EcrFactory, EcrTarget};
 use steward_core::policy::{ReplicationTarget, SecretRef};
 use steward_core::{Region, RegistryHost};
 use steward_registry::{
@@ -102,6 +102,12 @@ impl RegistryAccess {
             .build()?;
         clients.insert(access.clone(), client.clone());
         Ok(client)
+    }
+
+    /// The API of an ECR registry, as this identity. `None` for other registries.
+    pub async fn ecr(&self, access: &Access) -> Option<Arc<dyn Ecr>> {
+        let host = access.registry.ecr()?;
+        Some(self.ecr.for_target(&ecr::target(&host, access)).await)
     }
 
     /// Creates missing repositories of an ECR registry. `None` for other registries, which create

@@ -73,6 +73,7 @@ struct Parts {
     emulator: Emulator,
     gateway: Gateway,
     mirror: Mutex<MirrorServer>,
+    _slow: Option<crate::faults::FaultProxy>,
     inbox: Inbox,
     /// Removed when all have stopped.
     _folder: start::RunFolder,

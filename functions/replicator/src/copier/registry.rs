@@ -1,12 +1,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use steward_core::{Reference, Region, RepositoryPath};
-use steward_registry::{CopyOptions, CopyRequest, Outcome, copy};
+use steward_aws::ecr::RemoveTag;
+use steward_core::{Digest, Reference, Region, RepositoryName, RepositoryPath};
+use steward_registry::{
+    BlobOutcome, CopyOptions, CopyRequest, Descriptor, Moved, Outcome, PlatformFilter,
+    RegistryError, Repository, copy, copy_blob, missing,
+};
 use steward_runtime::Failure;
 use steward_runtime::registry_access::{Access, RegistryAccess};
 
-use super::{Copied, Copier, CopyJob};
+use super::{Copied, CopiedBlob, Copier, CopyJob, RemoveJob, Removed};
 
 /// Copies with the copy engine, each side with the credentials that it asks for.
 pub struct RegistryCopier {
@@ -22,16 +26,15 @@ impl RegistryCopier {
     }
 }
 
-#[async_trait]
-impl Copier for RegistryCopier {
-    async fn warm(&self) {
-        if let Some(region) = &self.region {
-            // The token is kept, so the first copy needs no call for it.
-            self.access.warm(region).await;
-        }
-    }
+/// A copy as the engine wants it.
+struct Prepared {
+    from: Repository,
+    request: CopyRequest,
+    options: CopyOptions,
+}
 
-    async fn copy(&self, job: &CopyJob<'_>) -> Result<Copied, Failure> {
+impl RegistryCopier {
+    fn prepare(&self, job: &CopyJob<'_>) -> Result<Prepared, Failure> {
         let Some(source) = job.facts.registry() else {
             return Err(Failure::permanent(
                 "invalid_registry",
@@ -57,19 +60,42 @@ impl Copier for RegistryCopier {
         let options = CopyOptions {
             referrers: job.referrers,
             cosign_tags: job.referrers,
+            platforms: PlatformFilter::new(job.platforms.iter().cloned()),
             recheck: Some(job.facts.tag.clone()),
+            deadline: Some(job.deadline.instant().into_std()),
+            resume: job.resume.to_vec(),
             create: create.and_then(|create| self.access.create_repository(&access, create)),
             availability: self.access.availability(&access),
             ..CopyOptions::default()
         };
+        Ok(Prepared {
+            from,
+            request,
+            options,
+        })
+    }
+}
+
+#[async_trait]
+impl Copier for RegistryCopier {
+    async fn warm(&self) {
+        if let Some(region) = &self.region {
+            // The token is kept, so the first copy needs no call for it.
+            self.access.warm(region).await;
+        }
+    }
+
+    async fn copy(&self, job: &CopyJob<'_>) -> Result<Copied, Failure> {
+        let Prepared {
+            from,
+            request,
+            options,
+        } = self.prepare(job)?;
         let tag = Reference::Tag(job.facts.tag.clone());
         match copy(&request, &options).await {
             Ok(Outcome::SourceMoved { .. }) => Ok(Copied::SourceMoved),
-            // Neither a deadline nor platforms were given.
-            Ok(Outcome::Paused(_) | Outcome::OtherPlatform { .. }) => Err(Failure::transient(
-                "copy_unfinished",
-                "the copy ended before the image was complete",
-            )),
+            Ok(Outcome::OtherPlatform { platform, .. }) => Ok(Copied::OtherPlatform(platform)),
+            Ok(Outcome::Paused(paused)) => Ok(Copied::Paused(paused)),
             Ok(Outcome::Done(report)) if report.unchanged => Ok(Copied::Done(report)),
             Ok(Outcome::Done(report)) => {
                 // While the target's tag was written, a newer image's copy may have been written
@@ -94,4 +120,86 @@ impl Copier for RegistryCopier {
             Err(error) => Err(error.into()),
         }
     }
+
+    async fn missing(&self, job: &CopyJob<'_>) -> Result<Vec<Descriptor>, Failure> {
+        let prepared = self.prepare(job)?;
+        match missing(&prepared.request, &prepared.options).await {
+            Ok(blobs) => Ok(blobs),
+            // The copy itself finds out what became of it.
+            Err(error) if error.is_source_missing() => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn copy_blob(&self, job: &CopyJob<'_>, blob: &Descriptor) -> Result<CopiedBlob, Failure> {
+        let Prepared {
+            request, options, ..
+        } = self.prepare(job)?;
+        match copy_blob(&request.from, &request.to, blob, &options, None).await {
+            Ok(BlobOutcome::Done(report)) => Ok(CopiedBlob::Done(match report.how {
+                Moved::Copied => report.size,
+                Moved::Mounted | Moved::Present => 0,
+            })),
+            Ok(BlobOutcome::Paused { moved, upload }) => Ok(CopiedBlob::Paused(moved, upload)),
+            Err(error) if error.is_source_missing() => Ok(CopiedBlob::SourceGone),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn remove(&self, job: &RemoveJob<'_>) -> Result<Removed, Failure> {
+        let access = Access::from(job.target);
+        let Some(tag) = &job.from.tag else {
+            return Ok(Removed::NotThere);
+        };
+        if let Some(ecr) = self.access.ecr(&access).await {
+            let name = RepositoryName::try_from(&job.from.repository).map_err(|error| {
+                Failure::permanent("invalid_repository", "ECR has no such name").caused_by(error)
+            })?;
+            let found = ecr
+                .describe_image(&name, &Reference::Tag(tag.clone()))
+                .await?;
+            if let Some(ended) = still_ours(found.map(|image| image.digest), job) {
+                return Ok(ended);
+            }
+            return Ok(match ecr.remove_tag(&name, tag).await? {
+                RemoveTag::Removed { .. } => Removed::Done,
+                RemoveTag::NotThere => Removed::NotThere,
+            });
+        }
+        let repository = self
+            .access
+            .client(&access)?
+            .repository(&job.from.registry, &job.from.repository)?;
+        let reference = Reference::Tag(tag.clone());
+        let found = repository.find(&reference).await?;
+        if let Some(ended) = still_ours(found.map(|found| found.digest), job) {
+            return Ok(ended);
+        }
+        // By tag, never by digest: that would take the image's other tags along.
+        match repository.delete_manifest(&reference).await {
+            Ok(()) => Ok(Removed::Done),
+            Err(error) if error.is_not_found() => Ok(Removed::NotThere),
+            Err(error) if is_unsupported(&error) => Err(Failure::permanent(
+                "tag_deletion_unsupported",
+                "this registry does not delete tags",
+            )
+            .caused_by(error)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// How the removal ends already, where the tag does not name the copy that was made.
+fn still_ours(found: Option<Digest>, job: &RemoveJob<'_>) -> Option<Removed> {
+    match found {
+        None => Some(Removed::NotThere),
+        Some(found) if found != *job.digest => Some(Removed::Moved(found)),
+        Some(_) => None,
+    }
+}
+
+/// What registries answer that delete nothing, or by digest only: 405, or 400 for the reference.
+fn is_unsupported(error: &RegistryError) -> bool {
+    matches!(error, RegistryError::Refused(exchange)
+        if matches!(exchange.status, Some(400 | 405)) || exchange.has_code("UNSUPPORTED"))
 }

@@ -31,6 +31,7 @@ fn facts(repository: &str, tag: &str) -> Facts {
         repository: repository.parse().unwrap(),
         tag: tag.parse().unwrap(),
         digest: Some(format!("sha256:{}", "ab".repeat(32)).parse().unwrap()),
+        siblings: None,
     }
 }
 
@@ -132,4 +133,59 @@ replication:
     if let Ok(policy) = Policy::parse(text, "policy.yaml") {
         assert_eq!(plan(&facts("prod/app", "v1"), &policy).copies, []);
     }
+}
+
+#[test]
+fn only_the_newest_tags_are_copied_and_without_them_nothing_is_decided() {
+    let text = POLICY.replacen("{ allow: [semver] }", "{ allow: [semver], newest: 2 }", 1);
+    let policy = Policy::parse(&text, "policy.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+    let with = |tag: &str| Facts {
+        siblings: Some(
+            ["v1.0.0", "v1.1.0", "v1.2.0", "main", "sha256-ab"]
+                .iter()
+                .map(|tag| (tag.parse().unwrap(), None))
+                .collect(),
+        ),
+        ..facts("prod/team/web", tag)
+    };
+    assert_eq!(plan(&with("v1.1.0"), &policy).copies.len(), 2);
+    let old = plan(&with("v1.0.0"), &policy);
+    assert_eq!(old.copies, []);
+    assert_eq!(
+        old.rules[0].why,
+        "the rule's tags include v1.0.0, but it is not among the newest 2"
+    );
+    let unknown = plan(&facts("prod/team/web", "v1.0.0"), &policy);
+    assert!(unknown.rules[0].undecided && unknown.copies.is_empty());
+}
+
+#[test]
+fn a_deletion_goes_only_where_every_rule_lets_it() {
+    let text = POLICY.replacen("    to:", "    deletes: propagate\n    to:", 1);
+    let policy = Policy::parse(&text, "policy.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+    let gone = |repository: &str, tag: &str| {
+        let facts = Facts {
+            digest: None,
+            ..facts(repository, tag)
+        };
+        removals(&facts, &policy)
+            .into_iter()
+            .map(|removal| removal.from.to_string())
+            .collect::<Vec<_>>()
+    };
+    let dr = "444455556666.dkr.ecr.eu-central-1.amazonaws.com/dr";
+    assert_eq!(
+        gone("prod/team/web", "v1.2.3"),
+        [
+            format!("{dr}/prod/team/web:v1.2.3"),
+            "mirror.example.com/mirror/web:v1.2.3".to_owned()
+        ]
+    );
+    // The rule `everything` keeps what it copies to the mirror.
+    assert_eq!(
+        gone("prod/app", "v1.2.3"),
+        [format!("{dr}/prod/app:v1.2.3")]
+    );
+    assert_eq!(gone("prod/app", "main"), Vec::<String>::new());
+    assert_eq!(gone("quarantine/prod/app", "v1.2.3"), Vec::<String>::new());
 }

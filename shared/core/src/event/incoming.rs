@@ -15,6 +15,7 @@ mod image_action;
 mod inspector;
 mod kind;
 mod lifecycle;
+mod part;
 mod pull_through;
 mod replication;
 mod review;
@@ -36,6 +37,7 @@ pub use lifecycle::{
     LifecycleAction, LifecycleFailure, LifecycleImage, LifecyclePolicyRun, LifecycleRule,
     LifecycleRun,
 };
+pub use part::Part;
 pub use pull_through::{PullThroughCache, SyncStatus};
 pub use replication::Replication;
 pub use review::Review;
@@ -92,6 +94,8 @@ pub enum Detail {
     LifecycleRun(LifecycleRun),
     /// `Image Review`: ecr-steward, or somebody, asks to look at a tag again.
     Review(Review),
+    /// `Image Part`: the replicator copies one blob of a large image.
+    Part(Box<Part>),
     /// One of ecr-steward's own events.
     Steward(Box<StewardEvent>),
 }
@@ -182,6 +186,7 @@ impl Incoming {
             Detail::ApiCall(x) => x.repository.as_ref(),
             Detail::LifecycleRun(x) => Some(&x.repository),
             Detail::Review(x) => Some(&x.repository),
+            Detail::Part(x) => Some(&x.repository),
             Detail::Steward(_) => None,
         }
     }
@@ -196,6 +201,7 @@ impl Incoming {
             Detail::PullThroughCache(x) => x.tag.as_ref(),
             Detail::ApiCall(x) => x.tag.as_ref(),
             Detail::Review(x) => Some(&x.tag),
+            Detail::Part(x) => Some(&x.tag),
             Detail::Steward(x) => x.tag.as_ref(),
             _ => None,
         }
@@ -215,6 +221,7 @@ impl Incoming {
             Detail::InspectorFinding(x) => x.ecr_image().map(|image| &image.digest),
             Detail::ApiCall(x) => x.digest.as_ref(),
             Detail::Review(x) => x.digest.as_ref(),
+            Detail::Part(x) => Some(&x.digest),
             Detail::Steward(x) => x.digest.as_ref(),
             _ => None,
         }

@@ -37,10 +37,7 @@ impl Ended {
     pub(super) fn count(&self, metrics: &mut Metrics) {
         match self {
             Self::Done(outcome) => {
-                metrics.processed();
-                for (metric, value) in &outcome.counters {
-                    metrics.count(metric, *value);
-                }
+                metrics.outcome(outcome);
             }
             Self::Retry { error_type, .. } => {
                 metrics.failed(error_type);

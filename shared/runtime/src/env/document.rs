@@ -76,6 +76,11 @@ pub const VARIABLES: &[Variable] = &[
         meaning: "How many records of a batch are handled at the same time.",
     },
     Variable {
+        name: "STEWARD_SPLIT_BYTES",
+        default: "8589934592",
+        meaning: "For the replicator: an image of which so many bytes are missing at the target is copied blob by blob, by many runs at the same time.",
+    },
+    Variable {
         name: "STEWARD_REGISTRY_ENDPOINTS",
         default: "none",
         meaning: "For tests and the local cloud: a comma list `pattern=http://host:port`, with `*` for any text. Requests for a registry that matches go to that address; the `Host` header keeps the registry's name. Plain HTTP is used only for these and for loopback hosts.",

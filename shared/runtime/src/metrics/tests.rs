@@ -53,3 +53,21 @@ fn a_counter_cannot_take_the_place_of_a_built_in_metric() {
     let line: Value = serde_json::from_str(&lines[0]).unwrap();
     assert_eq!(line["Processed"], 0);
 }
+
+#[test]
+fn times_are_kept_one_by_one_for_percentiles() {
+    let mut metrics = Metrics::default();
+    let outcome = Outcome::new("copied").sample("ReplicationLag", 1.5);
+    metrics.outcome(&outcome.sample("ReplicationLag", 2.0));
+    for _ in 0..200 {
+        metrics.sample("Other", 1.0);
+    }
+    let lines = metrics.lines("replicator", Duration::ZERO, UNIX_EPOCH);
+    let line: Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(line["ReplicationLag"], json!([1.5, 2.0]));
+    assert_eq!(line["Other"].as_array().unwrap().len(), MAX_SAMPLES);
+    let units = line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+        .as_array()
+        .unwrap();
+    assert!(units.contains(&json!({"Name": "ReplicationLag", "Unit": "Seconds"})));
+}

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::error::CloudError;
 use super::paths;
@@ -95,6 +96,12 @@ pub struct Options {
     pub max_receives: u32,
     /// Seconds before the first retry; each further one waits twice as long.
     pub retry_base: u32,
+    /// Seconds that one run of the replicator may take.
+    pub replicator_timeout: u32,
+    /// The size in bytes from which the replicator copies an image by many runs.
+    pub split_bytes: Option<u64>,
+    /// Makes the way of the functions to the mirror slow: each 64 KiB takes so long.
+    pub mirror_delay: Option<Duration>,
     /// Whether the registry wants ECR's token, as ECR does. Without it `docker push` needs no login.
     pub require_auth: bool,
     /// The functions' log filter.
@@ -110,6 +117,9 @@ impl Default for Options {
             policy: PolicyText::default(),
             max_receives: 8,
             retry_base: 2,
+            replicator_timeout: 900,
+            split_bytes: None,
+            mirror_delay: None,
             require_auth: false,
             log: "info".to_owned(),
             progress: Progress::default(),

@@ -11,6 +11,7 @@ use steward_core::{AccountId, Region};
 use tokio::runtime::Runtime;
 use url::Url;
 
+use crate::faults::FaultProxy;
 use crate::gateway::{
     CreateOnPush, EventOptions, Gateway, GatewayConfig, Outage, OutageKind, Registry,
     RegistryListener,
@@ -176,6 +177,7 @@ struct Running {
     emulator: Emulator,
     gateway: Gateway,
     mirror: MirrorServer,
+    slow: Option<FaultProxy>,
     inbox: Inbox,
     folder: RunFolder,
 }
@@ -215,6 +217,7 @@ fn assemble(options: &Options, runtime: Runtime, running: Running, outputs: Outp
             emulator: running.emulator,
             gateway: running.gateway,
             mirror: Mutex::new(running.mirror),
+            _slow: running.slow,
             inbox: running.inbox,
             _folder: running.folder,
         }),
@@ -241,6 +244,10 @@ async fn run(
         Some(program) => start_distribution(options.ports, program, &folder.path).await?,
         None => start_second_emulator(options, python, &folder.path).await?,
     };
+    let slow = slow_way(options, &mirror.address()).await?;
+    let way = slow
+        .as_ref()
+        .map_or_else(|| mirror.address(), |slow| slow.addr().to_string());
     for attempt in 0..TRIES {
         let wanted = if attempt == 0 {
             options.ports
@@ -251,13 +258,19 @@ async fn run(
         let api = Api::new(&format!("http://127.0.0.1:{port}"), ACCOUNT, REGION);
         let gateway = start_gateway(options, wanted, api.endpoint()).await?;
         let functions = [
+            (
+                "STEWARD_SPLIT_BYTES",
+                options
+                    .split_bytes
+                    .map(|x| x.to_string())
+                    .unwrap_or_default(),
+            ),
             ("AWS_ENDPOINT_URL_ECR", gateway.url()),
             (
                 "STEWARD_REGISTRY_ENDPOINTS",
                 format!(
-                    "*.dkr.ecr.*.amazonaws.com={},{MIRROR_NAME}=http://{}",
+                    "*.dkr.ecr.*.amazonaws.com={},{MIRROR_NAME}=http://{way}",
                     gateway.url(),
-                    mirror.address()
                 ),
             ),
         ];
@@ -278,6 +291,7 @@ async fn run(
                 emulator,
                 gateway,
                 mirror,
+                slow,
                 inbox,
                 folder,
             });
@@ -291,6 +305,25 @@ async fn run(
         }
     }
     Err(CloudError::Input("no port was tried".to_owned()))
+}
+
+/// The slow way to the mirror, where one is wanted.
+async fn slow_way(options: &Options, mirror: &str) -> Result<Option<FaultProxy>, CloudError> {
+    let Some(delay) = options.mirror_delay else {
+        return Ok(None);
+    };
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| CloudError::Part {
+        name: "slow way to the mirror",
+        source,
+    };
+    let target = mirror
+        .parse::<SocketAddr>()
+        .map_err(|source| failed(source.into()))?;
+    let proxy = FaultProxy::start(target)
+        .await
+        .map_err(|source| failed(source.into()))?;
+    proxy.set_delay(delay);
+    Ok(Some(proxy))
 }
 
 fn loopback(port: u16) -> SocketAddr {
@@ -434,6 +467,7 @@ async fn deploy(
         ("PolicyRefreshSeconds", POLICY_REFRESH.to_string()),
         ("MaxReceives", options.max_receives.to_string()),
         ("RetryBaseSeconds", options.retry_base.to_string()),
+        ("ReplicatorTimeout", options.replicator_timeout.to_string()),
         ("LogLevel", options.log.clone()),
         (
             "TargetRoleArns",

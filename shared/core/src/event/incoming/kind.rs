@@ -2,7 +2,7 @@
 
 use super::{
     ApiCall, ArtifactAction, Detail, Envelope, ImageAction, ImageScan, InspectorCoverage,
-    InspectorFinding, InspectorScan, LifecycleRun, PullThroughCache, Replication, Review,
+    InspectorFinding, InspectorScan, LifecycleRun, Part, PullThroughCache, Replication, Review,
     ScanResourceChange,
 };
 use crate::event::error::EventError;
@@ -57,6 +57,9 @@ const KNOWN: &[Known] = &[
     ),
     known(SOURCE, Review::DETAIL_TYPE, |node, _| {
         Review::read(node).map(Detail::Review)
+    }),
+    known(SOURCE, Part::DETAIL_TYPE, |node, _| {
+        Part::read(node).map(|x| Detail::Part(Box::new(x)))
     }),
     known(INSPECTOR, "Inspector2 Scan", |node, _| {
         InspectorScan::read(node).map(Detail::InspectorScan)

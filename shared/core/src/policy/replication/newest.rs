@@ -38,6 +38,25 @@ impl ReplicationRule {
         u32::try_from(newer).is_ok_and(|newer| newer < limit)
     }
 
+    /// Those tags of a repository that the rule copies: the accepted ones, and of these the newest
+    /// where the rule has such a limit. `tags` are those that the policy does not ignore.
+    #[must_use]
+    pub fn selected<'t>(
+        &self,
+        tags: impl Iterator<Item = (&'t Tag, Option<Timestamp>)>,
+    ) -> Vec<&'t Tag> {
+        let accepted = tags.filter(|(tag, _)| self.accepts_tag(tag));
+        let Some(newest) = self.newest else {
+            return accepted.map(|(tag, _)| tag).collect();
+        };
+        let mut aged: Vec<Age<'t>> = accepted
+            .map(|(tag, pushed)| self.age(tag, pushed))
+            .collect();
+        aged.sort_unstable_by(|one, two| two.cmp(one));
+        aged.truncate(usize::try_from(newest).unwrap_or(usize::MAX));
+        aged.into_iter().map(|(_, _, Reverse(tag))| tag).collect()
+    }
+
     /// Whether the newest tags are told by their versions; otherwise by their pushes.
     #[must_use]
     pub fn orders_by_version(&self) -> bool {
@@ -79,14 +98,23 @@ mod tests {
             .iter()
             .map(|(tag, at)| (tag.parse().unwrap(), Timestamp::from_second(*at).ok()))
             .collect();
-        all.iter()
-            .filter(|(tag, at)| {
-                let others = all.iter().map(|(tag, at)| (tag, *at));
-                let rule = &policy.replication[0];
-                rule.accepts_tag(tag) && rule.is_among_newest(tag, *at, others)
-            })
+        let others = || all.iter().map(|(tag, at)| (tag, *at));
+        let rule = &policy.replication[0];
+        let newest: Vec<String> = all
+            .iter()
+            .filter(|(tag, at)| rule.accepts_tag(tag) && rule.is_among_newest(tag, *at, others()))
             .map(|(tag, _)| tag.to_string())
-            .collect()
+            .collect();
+        // Both ways to ask have the same answer.
+        let mut selected = rule.selected(others());
+        selected.sort();
+        let mut sorted = newest.clone();
+        sorted.sort();
+        assert_eq!(
+            sorted,
+            selected.iter().map(ToString::to_string).collect::<Vec<_>>()
+        );
+        newest
     }
 
     #[test]
