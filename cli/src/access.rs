@@ -74,7 +74,12 @@ impl Access {
     }
 }
 
-fn overrides() -> Result<EndpointOverrides, CliError> {
+/// Other addresses for some registries, as the variable of the functions says.
+///
+/// # Errors
+///
+/// When the variable cannot be understood.
+pub fn overrides() -> Result<EndpointOverrides, CliError> {
     let text = std::env::var(ENDPOINTS_VARIABLE).unwrap_or_default();
     text.parse().map_err(
         |source: steward_registry::EndpointOverridesError| CliError::Argument {

@@ -24,13 +24,15 @@ pub enum Exit {
     Unreadable = 7,
     /// Cases came out otherwise than they expect.
     Mismatch = 8,
+    /// Copies are missing, or could not be made.
+    Behind = 9,
     /// Stopped by Ctrl-C.
     Interrupted = 130,
 }
 
 impl Exit {
     /// Every code there is, in ascending order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ok,
         Self::Internal,
         Self::Usage,
@@ -40,6 +42,7 @@ impl Exit {
         Self::Refused,
         Self::Unreadable,
         Self::Mismatch,
+        Self::Behind,
         Self::Interrupted,
     ];
 
@@ -62,6 +65,7 @@ impl Exit {
             Self::Refused => "refused",
             Self::Unreadable => "unreadable",
             Self::Mismatch => "mismatch",
+            Self::Behind => "behind",
             Self::Interrupted => "interrupted",
         }
     }
@@ -79,6 +83,7 @@ impl Exit {
             Self::Refused => "refused, and it would be refused again: change something first",
             Self::Unreadable => "a file cannot be read, or the result cannot be written",
             Self::Mismatch => "a case came out otherwise than it expects",
+            Self::Behind => "copies are missing, or could not be made",
             Self::Interrupted => "stopped by Ctrl-C",
         }
     }

@@ -21,6 +21,7 @@ pub mod live;
 pub mod output;
 pub mod place;
 pub mod progress;
+pub mod replication;
 pub mod running;
 
 use std::ffi::OsString;
@@ -66,6 +67,8 @@ fn dispatch(command: &Command, output: &mut Output) -> Result<Exit, CliError> {
         Command::Simulate(args) => commands::simulate::run(args, output),
         Command::Inventory(args) => commands::inventory::run(args, output),
         Command::Copy(args) => commands::copy::run(args, output),
+        Command::Backfill(args) => commands::backfill::run(args, output),
+        Command::Replication(args) => commands::replication::run(args, output),
         Command::Schema(args) => commands::schema::run(args, output),
         Command::Completions(args) => commands::completions::run(args, output),
     }

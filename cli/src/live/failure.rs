@@ -31,7 +31,7 @@ pub enum ReadError {
 }
 
 impl ReadFailure {
-    pub(super) fn new(what: String, host: &RegistryHost, source: impl Into<ReadError>) -> Self {
+    pub(crate) fn new(what: String, host: &RegistryHost, source: impl Into<ReadError>) -> Self {
         Self {
             what,
             host: host.clone(),

@@ -387,7 +387,9 @@ impl Replicator {
             && !report.unchanged
         {
             if let Ok(chain) = serde_json::to_value(&chain) {
-                memory.remember_chain(rule.name.as_str(), digest, &chain).await;
+                memory
+                    .remember_chain(rule.name.as_str(), digest, &chain)
+                    .await;
             }
             if rule.deletes.propagation().is_some() {
                 memory.made(&copy.to, &report.digest, (self.clock)()).await;
