@@ -15,6 +15,7 @@
 //! told in `STEWARD_REGISTRY_ENDPOINTS` where those are here.
 
 mod addresses;
+mod alone;
 mod api;
 mod client;
 pub mod command;
@@ -43,6 +44,7 @@ use tokio::task::JoinHandle;
 pub use addresses::{
     ACCOUNT, Addresses, Facts, MIRROR_NAME, MirrorKind, REGION, TARGET_ACCOUNT, TARGET_REGION,
 };
+pub use alone::{Distribution, DistributionOptions, EcrRegistry};
 pub use api::{Api, ApiError};
 pub use client::{CloudClient, DeadLetter};
 pub use error::CloudError;

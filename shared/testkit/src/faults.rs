@@ -2,10 +2,17 @@
 //! cuts connections after some bytes, delays, refuses or falls silent.
 //!
 //! Every switch works while the proxy runs. Bytes, connections and HTTP requests are counted.
+//!
+//! [`HttpFaultProxy`] is for chaos: it reads HTTP, and each request meets the fault that a seed has
+//! for it.
 
 mod counters;
 mod cuts;
+mod dice;
+mod http;
 mod relay;
+mod tampered;
+mod wire;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,8 +22,10 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use self::http::{HttpFaultProxy, Passed};
 pub use counters::Counts;
 pub use cuts::{Cut, Direction, Ending};
+pub use dice::{Dice, HttpFault};
 
 use relay::Shared;
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::alone::DistributionOptions;
 use super::error::CloudError;
 use super::process::{Server, Supervised};
 
@@ -20,6 +21,7 @@ pub(crate) struct Mirror {
     program: PathBuf,
     folder: PathBuf,
     port: u16,
+    options: DistributionOptions,
     process: Option<Supervised>,
 }
 
@@ -30,8 +32,13 @@ impl Mirror {
             program,
             folder: folder.to_owned(),
             port,
+            options: DistributionOptions::default(),
             process: None,
         }
+    }
+
+    pub(crate) fn with(self, options: DistributionOptions) -> Self {
+        Self { options, ..self }
     }
 
     /// Starts the registry and waits until it answers. `false` when it ended at once, as it does
@@ -77,20 +84,37 @@ impl Mirror {
     fn configure(&self) -> Result<PathBuf, CloudError> {
         let storage = self.folder.join("mirror");
         let path = self.folder.join("mirror.yml");
+        let passwords = self.folder.join("mirror.htpasswd");
+        let auth = self
+            .options
+            .accounts
+            .map(|_| serde_json::json!({ "htpasswd": { "realm": "mirror", "path": passwords } }));
+        let (driver, settings) = if self.options.in_memory {
+            ("inmemory", serde_json::json!({}))
+        } else {
+            (
+                "filesystem",
+                serde_json::json!({ "rootdirectory": storage }),
+            )
+        };
         // JSON is YAML, and quotes whatever the path holds.
-        let text = serde_json::json!({
+        let mut text = serde_json::json!({
             "version": 0.1,
             "log": { "level": "info", "accesslog": { "disabled": false } },
             "storage": {
-                "filesystem": { "rootdirectory": storage },
+                driver: settings,
                 "delete": { "enabled": true },
                 "maintenance": { "uploadpurging": { "enabled": false } },
             },
             "http": { "addr": self.address(), "secret": "one server has nobody to share it with" },
-        })
-        .to_string();
+        });
+        if let (Some(text), Some(auth)) = (text.as_object_mut(), auth) {
+            text.insert("auth".to_owned(), auth);
+        }
+        let accounts = self.options.accounts.unwrap_or_default();
         std::fs::create_dir_all(&storage)
-            .and_then(|()| std::fs::write(&path, text))
+            .and_then(|()| std::fs::write(passwords, accounts))
+            .and_then(|()| std::fs::write(&path, text.to_string()))
             .map_err(|source| CloudError::File {
                 what: "cannot write",
                 path: path.clone(),
@@ -99,8 +123,8 @@ impl Mirror {
         Ok(path)
     }
 
-    /// Whether `GET /v2/` is answered with success. Checked by hand, because a listening socket
-    /// alone may be another program's.
+    /// Whether `GET /v2/` is answered with success, or with a wish for an account where it has some.
+    /// Checked by hand, because a listening socket alone may be another program's.
     async fn answers(&self) -> bool {
         let exchange = async {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
@@ -112,7 +136,11 @@ impl Mirror {
             stream.take(4096).read_to_end(&mut answer).await?;
             std::io::Result::Ok(answer)
         };
+        let expected: &[u8] = match self.options.accounts {
+            Some(_) => b"HTTP/1.1 401",
+            None => b"HTTP/1.1 200",
+        };
         let answer = tokio::time::timeout(Duration::from_secs(2), exchange).await;
-        matches!(answer, Ok(Ok(answer)) if answer.starts_with(b"HTTP/1.1 200"))
+        matches!(answer, Ok(Ok(answer)) if answer.starts_with(expected))
     }
 }

@@ -12,15 +12,13 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use crate::faults::FaultProxy;
-use crate::gateway::{
-    CreateOnPush, EventOptions, Gateway, GatewayConfig, Outage, OutageKind, Registry,
-    RegistryListener,
-};
+use crate::gateway::{Gateway, GatewayConfig, Outage, OutageKind, Registry, RegistryListener};
 use crate::inbox::{Inbox, InboxConfig};
 
 use super::addresses::{
     ACCOUNT, Addresses, Facts, MIRROR_NAME, MirrorKind, REGION, TARGET_ACCOUNT, TARGET_REGION,
 };
+use super::alone::EcrRegistry;
 use super::api::Api;
 use super::emulator::{self, Emulator};
 use super::error::CloudError;
@@ -37,7 +35,7 @@ const POLICY_PARAMETER: &str = "/ecr-steward/policy";
 const POLICY_REFRESH: u32 = 2;
 
 /// How often other ports are tried when another program took one in the meantime.
-const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 
 const SUBSCRIPTION_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -49,7 +47,7 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    fn create() -> Result<Self, CloudError> {
+    pub(super) fn create() -> Result<Self, CloudError> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = paths::local().join(format!("run-{}-{number}", std::process::id()));
@@ -68,6 +66,10 @@ impl RunFolder {
         })?;
         Ok(Self { path, guard })
     }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl Drop for RunFolder {
@@ -82,33 +84,30 @@ impl Drop for RunFolder {
 #[derive(Debug)]
 pub(crate) enum MirrorServer {
     Distribution(Mirror),
-    Emulator {
-        gateway: Gateway,
-        _emulator: Box<Emulator>,
-    },
+    Emulator(Box<EcrRegistry>),
 }
 
 impl MirrorServer {
     fn kind(&self) -> MirrorKind {
         match self {
             Self::Distribution(_) => MirrorKind::Distribution,
-            Self::Emulator { .. } => MirrorKind::Emulator,
+            Self::Emulator(_) => MirrorKind::Emulator,
         }
     }
 
     fn address(&self) -> String {
         match self {
             Self::Distribution(mirror) => mirror.address(),
-            Self::Emulator { gateway, .. } => gateway.registry(),
+            Self::Emulator(registry) => registry.address(),
         }
     }
 
     pub(crate) fn stop(&mut self) {
         match self {
             Self::Distribution(mirror) => mirror.stop(),
-            Self::Emulator { gateway, .. } => {
+            Self::Emulator(registry) => {
                 if let Ok((account, _)) = identity(ACCOUNT, REGION) {
-                    gateway.handle.fail(Outage {
+                    registry.gateway.handle.fail(Outage {
                         account,
                         region: None,
                         kind: OutageKind::Refuse,
@@ -132,8 +131,8 @@ impl MirrorServer {
                     mirror.address()
                 )))
             }
-            Self::Emulator { gateway, .. } => {
-                gateway.handle.recover();
+            Self::Emulator(registry) => {
+                registry.gateway.handle.recover();
                 Ok(())
             }
         }
@@ -326,7 +325,7 @@ async fn slow_way(options: &Options, mirror: &str) -> Result<Option<FaultProxy>,
     Ok(Some(proxy))
 }
 
-fn loopback(port: u16) -> SocketAddr {
+pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
@@ -367,7 +366,7 @@ async fn start_gateway(
         .map_err(|source| failed(source.into()))
 }
 
-fn identity(account: &str, region: &str) -> Result<(AccountId, Region), CloudError> {
+pub(super) fn identity(account: &str, region: &str) -> Result<(AccountId, Region), CloudError> {
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| CloudError::Part {
         name: "gateway",
         source,
@@ -409,46 +408,10 @@ async fn start_second_emulator(
     python: &Python,
     folder: &Path,
 ) -> Result<MirrorServer, CloudError> {
-    let port = ports::free(None)?;
-    let api = Api::new(&format!("http://127.0.0.1:{port}"), ACCOUNT, REGION);
-    let mut emulator = Emulator::start(
-        python,
-        &emulator::Settings {
-            name: "mirror",
-            port,
-            account: ACCOUNT,
-            region: REGION,
-            folder: &folder.join("mirror"),
-            functions: &[],
-        },
-    )?;
-    if !emulator.ready(&api).await? {
-        return Err(CloudError::NotReady {
-            name: "mirror registry",
-            seconds: 0,
-            output: emulator.log(),
-        });
-    }
-    let (account, region) = identity(ACCOUNT, REGION)?;
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| CloudError::Part {
-        name: "mirror's gateway",
-        source,
-    };
-    let upstream = Url::parse(api.endpoint()).map_err(|source| failed(source.into()))?;
-    let mut config = GatewayConfig::new(upstream, account, region);
-    config.listen = loopback(ports::free(options.ports.preferred(2))?);
-    config.create_on_push = CreateOnPush::Everywhere;
-    config.events = EventOptions {
-        drop: true,
-        ..EventOptions::default()
-    };
-    let gateway = Gateway::start(config)
-        .await
-        .map_err(|source| failed(source.into()))?;
-    Ok(MirrorServer::Emulator {
-        gateway,
-        _emulator: Box::new(emulator),
-    })
+    let port = ports::free(options.ports.preferred(2))?;
+    let listen = |config: &mut GatewayConfig| config.listen = loopback(port);
+    let registry = EcrRegistry::start_in(folder, python, listen).await?;
+    Ok(MirrorServer::Emulator(Box::new(registry)))
 }
 
 async fn deploy(
