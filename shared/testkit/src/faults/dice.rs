@@ -64,18 +64,19 @@ impl Dice {
         let share = random.f64();
         let reads = matches!(*method, Method::GET | Method::HEAD);
         let writes = matches!(*method, Method::PUT | Method::PATCH);
-        Some(match random.u8(..10) {
-            0 => HttpFault::Delay(Duration::from_millis(random.u64(1..80))),
-            1 => HttpFault::CutRequest(0.0),
-            2 => HttpFault::LoseReply,
-            3 => HttpFault::Throttle(random.bool().then(|| random.u32(..2))),
-            4 => HttpFault::Unavailable,
-            5 if reads => HttpFault::Redirect,
-            6 if reads => HttpFault::TruncateReply(share),
-            7 if reads => HttpFault::CorruptReply(share),
+        Some(match random.u8(..20) {
+            0 | 1 => HttpFault::Delay(Duration::from_millis(random.u64(1..80))),
+            2 | 3 => HttpFault::CutRequest(0.0),
+            4 | 5 => HttpFault::LoseReply,
+            // Rarer than the others: a client slows down for all requests when one is refused so.
+            6 => HttpFault::Throttle(random.bool().then(|| random.u32(..2))),
+            7 | 8 => HttpFault::Unavailable,
+            9 | 10 if reads => HttpFault::Redirect,
+            11..=13 if reads => HttpFault::TruncateReply(share),
+            14..=16 if reads => HttpFault::CorruptReply(share),
             // Nobody but TLS can tell a manifest that is changed on its way to a tag: what arrives
             // is a manifest too. So only blobs are, whose digest the registry checks.
-            5 | 6 if writes && is_blob => HttpFault::CorruptRequest(share),
+            9..=12 if writes && is_blob => HttpFault::CorruptRequest(share),
             _ if writes => HttpFault::CutRequest(share),
             _ => HttpFault::CutReply(share),
         })
