@@ -297,6 +297,15 @@ impl RegistryError {
         }
     }
 
+    /// Whether other bytes came than were asked for. Once, that can happen on the way; where it
+    /// happens again, the other side has no others.
+    pub(crate) fn is_wrong_bytes(&self) -> bool {
+        matches!(
+            self,
+            Self::DigestMismatch { .. } | Self::SizeMismatch { .. }
+        )
+    }
+
     /// Whether what was asked for does not exist: the repository, manifest, tag or blob.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

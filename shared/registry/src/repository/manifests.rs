@@ -77,9 +77,31 @@ impl Repository {
     /// [`RegistryError::NotFound`], [`RegistryError::DigestMismatch`],
     /// [`RegistryError::TooLarge`] above 4 MiB, [`RegistryError::Manifest`].
     pub async fn manifest(&self, reference: &Reference) -> Result<Manifest, RegistryError> {
-        let reply = self
-            .send(self.manifest_call(Method::GET, reference)?)
-            .await?;
+        let mut attempt = 1;
+        loop {
+            let call = self.manifest_call(Method::GET, reference)?;
+            // What keeps a reply from coming is tried again in there.
+            let reply = self.send(call).await?;
+            let error = match self.read_manifest(reply, reference).await {
+                Ok(manifest) => return Ok(manifest),
+                Err(error) => error,
+            };
+            let again = error.is_transient() || error.is_wrong_bytes() && attempt == 1;
+            let pause = self.client().retry_policy().pause(attempt, None);
+            let Some(pause) = pause.filter(|_| again) else {
+                return Err(error);
+            };
+            tracing::debug!(attempt, ?pause, %error, "reading a manifest again");
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    async fn read_manifest(
+        &self,
+        reply: Reply,
+        reference: &Reference,
+    ) -> Result<Manifest, RegistryError> {
         let content_type = reply.header(CONTENT_TYPE).map(str::to_owned);
         let claimed = reply
             .header(CONTENT_DIGEST)

@@ -194,7 +194,7 @@ async fn a_digest_stands_for_its_bytes() {
     });
     for reference in [image.digest.parse().unwrap(), v1()] {
         let what = What::Bytes(other.manifest.clone());
-        fake.quirks(|q| q.faults = vec![Fault::new("GET", "/manifests/", 1, what)]);
+        fake.quirks(|q| q.faults = vec![Fault::new("GET", "/manifests/", 2, what)]);
         let result = fake.repository("team/app").manifest(&reference).await;
         assert!(result.is_err(), "{reference}");
     }

@@ -20,7 +20,7 @@ async fn nothing_is_ever_decompressed() {
         q.faults = vec![Fault::new(
             "GET",
             "/manifests/",
-            1,
+            2,
             What::Bytes(gzip.to_vec()),
         )];
     });

@@ -144,6 +144,40 @@ async fn wrong_bytes_never_complete_an_upload() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_wrong_once_are_read_again() {
+    let (image, layer) = big();
+    let mut wrong = bytes_of_size(LAYER, 1);
+    *wrong.last_mut().unwrap() ^= 1;
+    for (path, bytes) in [
+        (layer.as_str(), wrong),
+        (layer.as_str(), vec![7; LAYER - 1]),
+        ("/manifests/", b"{}".to_vec()),
+    ] {
+        let (from, to) = (Fake::start().await, Fake::start().await);
+        from.push("team/app", Some("v1"), &image);
+        from.quirks(|quirks| {
+            quirks.faults = vec![Fault::new("GET", path, 1, What::Bytes(bytes.clone()))];
+        });
+        let mut request = request(&from, &to);
+        request.reference = image.digest.parse().unwrap();
+        let report = done(&request, &CopyOptions::default()).await;
+        assert_eq!(report.digest.as_str(), image.digest);
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_that_breaks_off_is_read_again() {
+    let (from, to) = (Fake::start().await, Fake::start().await);
+    let (image, _) = big();
+    from.push("team/app", Some("v1"), &image);
+    from.quirks(|quirks| {
+        quirks.faults = vec![Fault::new("GET", "/manifests/", 2, What::CutReply(20))];
+    });
+    let report = done(&request(&from, &to), &CopyOptions::default()).await;
+    assert_eq!(report.digest.as_str(), image.digest);
+}
+
+#[tokio::test]
 async fn a_blob_of_another_size_is_refused() {
     for size in [LAYER - 1, LAYER + 1] {
         let (from, to) = (Fake::start().await, Fake::start().await);

@@ -62,6 +62,7 @@ impl Upload<'_> {
     pub(super) async fn run(&mut self) -> Result<Sent, CopyError> {
         let policy = self.mover.to.place().retry_policy();
         let mut attempt = 1;
+        let mut read_again = false;
         loop {
             let error = match self.send().await {
                 Ok(sent) => return Ok(sent),
@@ -69,7 +70,15 @@ impl Upload<'_> {
             };
             let failure = release(&self.source).await.and_then(|mut s| s.failure());
             if let Some(failure) = failure {
-                return Err(CopyError::Source(failure));
+                if read_again || !failure.is_wrong_bytes() {
+                    return Err(CopyError::Source(failure));
+                }
+                tracing::debug!(digest = %self.blob.digest, %failure, "reading again");
+                read_again = true;
+                if !self.begin_again().await? {
+                    return Ok(Sent::Exists);
+                }
+                continue;
             }
             // A proxy that closes the connection on a large body gives no other sign than that.
             let is_cut_again = matches!(error, RegistryError::Network { .. })
@@ -190,7 +199,12 @@ impl Upload<'_> {
     async fn begin_again(&mut self) -> Result<bool, CopyError> {
         self.source = Arc::new(Mutex::new(self.mover.download(self.blob)));
         self.start = 0;
-        match self.mover.to.start_upload(self.to, None, None).await? {
+        // Where only the answer was lost, the blob is there: Distribution says so to a mount from where
+        // it is, and opens an upload where it is not.
+        let digest = Some(&self.blob.digest);
+        let mount = digest.filter(|_| self.kind() == Kind::Distribution);
+        let from = mount.map(|_| self.to.path());
+        match self.mover.to.start_upload(self.to, mount, from).await? {
             Started::Exists => Ok(false),
             Started::Session(session) => {
                 self.session = session;
