@@ -110,6 +110,12 @@ pub enum CliError {
     },
 }
 
+impl From<Box<CopyFailure>> for CliError {
+    fn from(failure: Box<CopyFailure>) -> Self {
+        Self::Copy(failure)
+    }
+}
+
 impl From<CopyFailure> for CliError {
     fn from(failure: CopyFailure) -> Self {
         Self::Copy(Box::new(failure))

@@ -71,7 +71,7 @@ async fn copy(
     pairs: &[Pair],
     access: &Access,
     shown: &Shown,
-) -> Result<Vec<Result<Report, CopyFailure>>, CliError> {
+) -> Result<Vec<Result<Report, Box<CopyFailure>>>, CliError> {
     let mut requests = Vec::with_capacity(pairs.len());
     let mut begun = Vec::with_capacity(pairs.len());
     for pair in pairs {
@@ -85,7 +85,7 @@ async fn copy(
                 });
                 Ok(to.name)
             }
-            Err(CliError::Copy(failure)) => Err(*failure),
+            Err(CliError::Copy(failure)) => Err(failure),
             Err(mistake) => return Err(mistake),
         });
     }
@@ -110,11 +110,15 @@ async fn copy(
         let target = begun?;
         let outcome = outcomes.next();
         let Some(outcome) = outcome else {
-            return Err(CopyFailure::unfinished(pair));
+            return Err(Box::new(CopyFailure::unfinished(pair)));
         };
         match outcome {
             Ok(outcome) => Report::new(pair, &target, &outcome),
-            Err(error) => Err(CopyFailure::new(&pair.source, &pair.target, error)),
+            Err(error) => Err(Box::new(CopyFailure::new(
+                &pair.source,
+                &pair.target,
+                error,
+            ))),
         }
     });
     Ok(results.collect())

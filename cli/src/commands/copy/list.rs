@@ -98,7 +98,7 @@ struct Failed {
 }
 
 impl Summary {
-    pub(super) fn new(results: Vec<(&Pair, Result<Report, CopyFailure>)>) -> Self {
+    pub(super) fn new(results: Vec<(&Pair, Result<Report, Box<CopyFailure>>)>) -> Self {
         let mut summary = Self {
             copied: 0,
             unchanged: 0,

@@ -86,15 +86,17 @@ impl Report {
         pair: &Pair,
         target: &str,
         outcome: &steward_registry::Outcome,
-    ) -> Result<Self, CopyFailure> {
+    ) -> Result<Self, Box<CopyFailure>> {
         use steward_registry::Outcome as Ended;
         match outcome {
             Ended::Done(report) => Ok(Self::done(&pair.source, target, report)),
             Ended::OtherPlatform { platform, .. } => {
-                Err(CopyFailure::other_platform(pair, platform))
+                Err(Box::new(CopyFailure::other_platform(pair, platform)))
             }
             // Neither a tag to look at again nor a deadline was given.
-            Ended::SourceMoved { .. } | Ended::Paused(_) => Err(CopyFailure::unfinished(pair)),
+            Ended::SourceMoved { .. } | Ended::Paused(_) => {
+                Err(Box::new(CopyFailure::unfinished(pair)))
+            }
         }
     }
 

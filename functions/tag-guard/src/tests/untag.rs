@@ -47,7 +47,10 @@ async fn a_guard_tag_that_names_another_image_is_left_alone() {
     assert_eq!(world.image("team/app", "latest").await, None);
     assert_eq!(world.image("team/app", &short).await, Some(other));
     let long = format!("untagged-{}", digest.hex());
-    assert_eq!(world.tags("team/app", &digest).await, [long.clone()]);
+    assert_eq!(
+        world.tags("team/app", &digest).await,
+        std::slice::from_ref(&long)
+    );
     let report = &world.events.events()[0].actions[0];
     let detail = format!("the image is kept as {long}");
     assert_eq!(report.detail.as_ref(), Some(&detail));

@@ -8,8 +8,11 @@ use super::super::Policy;
 /// The tags that people push.
 pub(super) const TAGS: [&str; 5] = ["1.0.0", "1.1.0", "1", "latest", "dev"];
 
+/// Whether a condition holds for a tag.
+type Holds = fn(&str) -> bool;
+
 /// Conditions, and what they mean.
-const CONDITIONS: [(&str, fn(&str) -> bool); 3] = [
+const CONDITIONS: [(&str, Holds); 3] = [
     ("tag == \"dev\"", |tag| tag == "dev"),
     ("tag.startsWith(\"1\")", |tag| tag.starts_with('1')),
     ("repository == \"prod/other\"", |_| false),
