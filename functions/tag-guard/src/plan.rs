@@ -96,7 +96,8 @@ pub struct Plan {
     /// Whether the digest is to be remembered as what the tag means.
     #[serde(skip)]
     pub(crate) remember: Option<Remember>,
-    /// Whether the tag moved and no rule may act: once that is told, it means what it means now.
+    /// Whether the tag moved, nothing else is wrong, and no rule may act: once that is told, it means
+    /// what it means now.
     #[serde(skip)]
     pub(crate) accepts: bool,
 }
@@ -271,8 +272,12 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
         .map(|judged| judged.rule.name.clone())
         .collect();
     plan.remember = remember(facts, &judged, &plan);
+    // With another violation beside it, the same event once more would tell of that one alone.
     plan.accepts = facts.image.is_some()
         && judged.iter().any(|judged| judged.lost)
+        && judged
+            .iter()
+            .all(|judged| judged.violation.is_none() || judged.lost)
         && !judged
             .iter()
             .any(|judged| judged.lost && judged.mode().acts());

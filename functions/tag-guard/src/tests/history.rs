@@ -125,7 +125,7 @@ async fn a_tag_that_moved_while_a_rules_condition_let_it_is_not_put_back_later()
 
 #[tokio::test]
 async fn a_tag_that_moved_while_no_rule_held_it_is_not_put_back_later() {
-    let held = HELD.replace("'now.getDayOfMonth() != 24'", "'true'");
+    let held = HELD.replace("'now.getDayOfMonth() != 24'", "'tag != \"none\"'");
     for let_go in [
         held.replace(
             "tag_rules:",

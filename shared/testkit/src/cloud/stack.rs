@@ -14,6 +14,10 @@ use super::package::Zip;
 const VERSION: &str = "2010-05-15";
 const BUCKET: &str = "steward-artifacts";
 
+/// The longest template that a call takes, in bytes (AWS CloudFormation user guide, quotas, "Template
+/// body size in a request"). A longer one is read from S3.
+const LONGEST_BODY: usize = 51_200;
+
 /// A stack with the three functions takes two seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -71,7 +75,7 @@ pub(crate) async fn create(
 ) -> Result<Outputs, CloudError> {
     let mut query = vec![
         ("StackName".to_owned(), stack.to_owned()),
-        ("TemplateBody".to_owned(), template.to_owned()),
+        given(api, stack, template).await?,
         (
             "Capabilities.member.1".to_owned(),
             "CAPABILITY_NAMED_IAM".to_owned(),
@@ -120,6 +124,17 @@ pub(crate) async fn create(
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// The template as `CreateStack` takes it: as it is, or by its address where it is too long for that.
+async fn given(api: &Api, stack: &str, template: &str) -> Result<(String, String), CloudError> {
+    if template.len() <= LONGEST_BODY {
+        return Ok(("TemplateBody".to_owned(), template.to_owned()));
+    }
+    let path = format!("/{BUCKET}/{stack}.yaml");
+    api.put_object(&path, template.to_owned().into()).await?;
+    let address = format!("https://s3.{}.amazonaws.com{path}", api.region());
+    Ok(("TemplateURL".to_owned(), address))
 }
 
 fn parse_description(xml: &str) -> Result<(String, Outputs), CloudError> {
