@@ -133,9 +133,16 @@ impl Rule {
         !self.observes && self.refuses(tag) && (self.does("quarantine") || self.does("untag"))
     }
 
-    /// Whether what the rule does about a tag depends on the other tags of its image.
+    /// Whether what the rule does about a tag depends on the other tags of its image, or on a look at
+    /// another tag: derived tags that the rule itself does not speak about are put right when a
+    /// release is looked at.
     pub(super) fn hangs_on_others(&self) -> bool {
-        matches!(self.check, Check::Companion) || self.does("archive") || self.does("delete")
+        let derives_aside =
+            matches!(self.check, Check::Derive(_)) && (self.only.is_some() || self.when.is_some());
+        matches!(self.check, Check::Companion)
+            || derives_aside
+            || self.does("archive")
+            || self.does("delete")
     }
 
     fn render(&self, number: usize) -> String {
