@@ -136,7 +136,7 @@ fn facts_that_cannot_be_are_refused_with_their_places() {
         (
             "pusher: ci",
             "",
-            "cases.yaml:3:55: `ci` is nobody who can push",
+            "cases.yaml:3:57: `ci` is nobody who can push",
         ),
         (
             "pusher: { arn: \"arn:aws:iam::1:user/x\" }",
@@ -146,7 +146,7 @@ fn facts_that_cannot_be_are_refused_with_their_places() {
         (
             "image: { exposed_ports: [web] }",
             "",
-            "cases.yaml:3:73: `web` is no port",
+            "cases.yaml:3:74: `web` is no port",
         ),
         (
             "image: { exposed_ports: [0/tcp, 9-8] }",
@@ -161,7 +161,7 @@ fn facts_that_cannot_be_are_refused_with_their_places() {
         (
             "event: pushed",
             "undecided: [release-only]",
-            "cases.yaml:4:26: the policy has no tag rule `release-only`",
+            "cases.yaml:4:27: the policy has no tag rule `release-only`",
         ),
     ] {
         let ran = case(facts, expect).expect(4);

@@ -13,8 +13,11 @@ use std::time::{Duration, Instant};
 const FIRST_WINDOW: f64 = 8.0;
 /// What is left of the window after a refusal.
 const WINDOW_LEFT: f64 = 0.5;
-/// What is left of the rate that the registry was seen to serve.
+/// What is left of the rate, or of what the registry was seen to serve where that is more: a client
+/// that asks for little is served little, which says nothing of what it could have.
 const RATE_LEFT: f64 = 0.7;
+/// What a registry is taken to serve in a second when nothing but its refusals is known.
+const FIRST_RATE: f64 = 5.0;
 /// The rate grows by this much in a second, or by its share if that is more; and faster the longer
 /// nothing was refused: twice as fast after [`CALM`].
 const RATE_GROWTH: (f64, f64) = (0.1, 0.05);
@@ -114,7 +117,8 @@ impl Window {
             self.size = (self.size * WINDOW_LEFT).max(1.0);
             let is_again = |before| now.saturating_duration_since(before) < CALM;
             if self.rate.is_some() || before.is_some_and(is_again) {
-                self.rate = Some((self.served(now) * RATE_LEFT).max(SLOWEST));
+                let rate = self.rate.unwrap_or(FIRST_RATE).max(self.served(now));
+                self.rate = Some((rate * RATE_LEFT).max(SLOWEST));
                 self.grown = Some(now);
             }
         }
@@ -217,6 +221,31 @@ mod tests {
             assert_eq!(window.admit(later), Admission::Now);
         }
         assert_eq!(window.rate, None);
+    }
+
+    #[test]
+    fn refusals_at_random_do_not_slow_down_a_client_that_asks_for_little() {
+        let (start, mut window) = (Instant::now(), Window::new(64));
+        // Four requests a second for two minutes; every thirtieth is refused, whatever the client does.
+        let mut late = Duration::ZERO;
+        for number in 0..480_u64 {
+            let mut now = after(start, number * 250);
+            let asked = now;
+            loop {
+                match window.admit(now) {
+                    Admission::Now => break,
+                    Admission::At(then) => now = then,
+                    Admission::Full => panic!("nothing is under way"),
+                }
+            }
+            late = late.max(now.saturating_duration_since(asked));
+            if number % 30 == 29 {
+                window.refused(now, now, None);
+            } else {
+                window.answered(now);
+            }
+        }
+        assert!(late < Duration::from_secs(3), "{late:?}");
     }
 
     /// A registry that serves so many requests in any one second, and a client that always has one
