@@ -4,6 +4,7 @@ mod body;
 mod download;
 mod flow;
 mod hasher;
+mod loan;
 mod ranges;
 mod resume;
 mod upload;

@@ -181,22 +181,6 @@ fn causes<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
-
-    #[test]
-    fn a_client_is_built_without_reading_certificates_from_disk() {
-        // Three pools share one TLS configuration. System roots alone would take 3 to 16 ms.
-        let best = (0..5)
-            .map(|_| {
-                let started = Instant::now();
-                Transport::new(TransportSettings::default()).unwrap();
-                started.elapsed()
-            })
-            .min()
-            .unwrap();
-        assert!(best < Duration::from_millis(20), "{best:?}");
-    }
-
     #[test]
     fn the_cheapest_cipher_is_offered_first_and_all_are_offered() {
         let offered = tls(&[]).unwrap().crypto_provider().cipher_suites.clone();

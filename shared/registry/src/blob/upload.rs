@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, Stream};
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
 use http::{HeaderValue, Method, StatusCode};
 use steward_core::{Digest, RepositoryPath};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::loan::{Ended, Loan};
 use super::{Download, Flow, flow};
 use crate::error::{Exchange, RegistryError};
 use crate::limit::Action;
@@ -243,11 +244,8 @@ impl Repository {
         let shown = self.authorization(hop, &scope).await?;
         let exchange = Exchange::new(&method, &hop.url);
         self.count();
-        let body = body(
-            Arc::clone(source).lock_owned().await,
-            part,
-            Arc::clone(flow),
-        );
+        let source = Arc::clone(source).lock_owned().await;
+        let (loan, body) = Loan::of(chunks(source, part, Arc::clone(flow)));
         let mut request = self
             .prepare(method.clone(), hop, shown.clone())
             .header(CONTENT_TYPE, octets())
@@ -268,6 +266,7 @@ impl Repository {
             idle: flow::patience(self.client().transport().idle_timeout()),
         })?
         .map_err(|e| crate::transport::failed(e, &exchange, &hop.url))?;
+        drop(loan);
         if response.status().is_success() {
             pass.answered();
             return Ok(Reply { response, exchange });
@@ -320,13 +319,17 @@ fn octets() -> HeaderValue {
 
 /// The bytes of one part as the body of a request. Chunks pass through as they arrived: nothing is
 /// copied, and nothing waits in a buffer but the one chunk that the download holds back.
-fn body(source: OwnedMutexGuard<Download>, part: Part, flow: Arc<Flow>) -> reqwest::Body {
+fn chunks(
+    source: OwnedMutexGuard<Download>,
+    part: Part,
+    flow: Arc<Flow>,
+) -> impl Stream<Item = Result<Bytes, Ended>> + Send + 'static {
     flow.at(part.start);
     let state = (source, part.length, flow);
-    let chunks = stream::try_unfold(state, |(mut source, left, flow)| async move {
+    stream::try_unfold(state, |(mut source, left, flow)| async move {
         if left == 0 {
             // The last part ends with the blob: only a verified one may end.
-            return Ok::<_, UploadAborted>(None);
+            return Ok(None);
         }
         match source.next().await {
             Ok(Some(mut chunk)) => {
@@ -338,19 +341,14 @@ fn body(source: OwnedMutexGuard<Download>, part: Part, flow: Arc<Flow>) -> reqwe
                 flow.moved(chunk.len() as u64);
                 Ok(Some((chunk, (source, left, flow))))
             }
-            Ok(None) => Err(UploadAborted),
+            Ok(None) => Err(Ended),
             Err(error) => {
                 source.fail(error);
-                Err(UploadAborted)
+                Err(Ended)
             }
         }
-    });
-    reqwest::Body::wrap_stream(chunks)
+    })
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("the blob could not be read to its end")]
-struct UploadAborted;
 
 #[cfg(test)]
 mod tests {

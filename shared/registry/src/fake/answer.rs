@@ -179,6 +179,10 @@ fn take_fault(state: &Shared, method: &Method, path: &str) -> Option<What> {
     let fault = state.quirks.faults.iter_mut().find(|fault| {
         fault.times > 0 && fault.method == method.as_str() && path.contains(&fault.path)
     })?;
+    if fault.spared > 0 {
+        fault.spared -= 1;
+        return None;
+    }
     fault.times -= 1;
     Some(fault.what.clone())
 }

@@ -48,11 +48,12 @@ pub(crate) enum What {
     Endless,
 }
 
-/// Something that happens to the next `times` requests that match.
+/// Something that happens to the next `times` requests that match, once `spared` of them went well.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
     pub(crate) method: &'static str,
     pub(crate) path: String,
+    pub(crate) spared: u32,
     pub(crate) times: u32,
     pub(crate) what: What,
 }
@@ -62,9 +63,15 @@ impl Fault {
         Self {
             method,
             path: path.to_owned(),
+            spared: 0,
             times,
             what,
         }
+    }
+
+    pub(crate) fn sparing(mut self, requests: u32) -> Self {
+        self.spared = requests;
+        self
     }
 }
 
