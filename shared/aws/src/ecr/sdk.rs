@@ -10,8 +10,8 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{
-    ImageFailureCode, ImageIdentifier, ImageTagMutability, LayerAvailability, ListImagesFilter,
-    TagStatus, TargetStorageClass,
+    ImageIdentifier, ImageTagMutability, LayerAvailability, ListImagesFilter, TagStatus,
+    TargetStorageClass,
 };
 use steward_core::{AccountId, Digest, Reference, RepositoryName, Tag};
 
@@ -21,7 +21,8 @@ use super::{
 };
 
 use answer::{
-    call, decode_token, digest_of, identifier, image_detail, lacks, refused, write_error,
+    NO_REPOSITORY, call, decode_token, digest_of, identifier, image_detail, is_missing, lacks,
+    unless, write_error,
 };
 
 pub use listing::{ListedRepository, Page};
@@ -89,30 +90,11 @@ impl SdkEcr {
             .image_ids(identifier(reference))
             .send()
             .await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = call(OPERATION, error);
-                if error.is_code("RepositoryNotFoundException") {
-                    return Ok(None);
-                }
-                return Err(error.into());
-            }
+        let Some(answer) = unless(&[NO_REPOSITORY], OPERATION, answer)? else {
+            return Ok(None);
         };
-        // The call answers 200 even when it did nothing.
-        match answer.failures.unwrap_or_default().into_iter().next() {
-            Some(failure) if failure.failure_code == Some(ImageFailureCode::ImageNotFound) => {
-                Ok(None)
-            }
-            Some(failure) => Err(refused(
-                OPERATION,
-                repository,
-                reference,
-                failure.failure_code.as_ref(),
-                failure.failure_reason,
-            )),
-            None => Ok(Some(answer.image_ids.unwrap_or_default())),
-        }
+        let missing = is_missing(OPERATION, repository, reference, answer.failures)?;
+        Ok((!missing).then(|| answer.image_ids.unwrap_or_default()))
     }
 }
 
@@ -132,25 +114,14 @@ impl Ecr for SdkEcr {
             .image_ids(identifier(reference))
             .send()
             .await;
-        match answer {
-            Ok(answer) => answer
-                .image_details
-                .unwrap_or_default()
-                .into_iter()
-                .next()
-                .map(|x| image_detail(OPERATION, x))
-                .transpose(),
-            Err(error) => {
-                let error = call(OPERATION, error);
-                if error.is_code("ImageNotFoundException")
-                    || error.is_code("RepositoryNotFoundException")
-                {
-                    Ok(None)
-                } else {
-                    Err(error.into())
-                }
-            }
-        }
+        let gone = ["ImageNotFoundException", NO_REPOSITORY];
+        let found = unless(&gone, OPERATION, answer)?.and_then(|answer| answer.image_details);
+        found
+            .unwrap_or_default()
+            .into_iter()
+            .next()
+            .map(|image| image_detail(OPERATION, image))
+            .transpose()
     }
 
     async fn get_manifest(
@@ -168,15 +139,8 @@ impl Ecr for SdkEcr {
             .set_accepted_media_types(Some(MANIFEST_TYPES.map(str::to_owned).to_vec()))
             .send()
             .await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = call(OPERATION, error);
-                if error.is_code("RepositoryNotFoundException") {
-                    return Ok(None);
-                }
-                return Err(error.into());
-            }
+        let Some(answer) = unless(&[NO_REPOSITORY], OPERATION, answer)? else {
+            return Ok(None);
         };
         if let Some(image) = answer.images.unwrap_or_default().into_iter().next() {
             let digest = image.image_id.and_then(|x| x.image_digest);
@@ -190,19 +154,7 @@ impl Ecr for SdkEcr {
                 digest: digest_of(OPERATION, digest)?,
             }));
         }
-        match answer.failures.unwrap_or_default().into_iter().next() {
-            Some(failure) if failure.failure_code == Some(ImageFailureCode::ImageNotFound) => {
-                Ok(None)
-            }
-            Some(failure) => Err(refused(
-                OPERATION,
-                repository,
-                reference,
-                failure.failure_code.as_ref(),
-                failure.failure_reason,
-            )),
-            None => Ok(None),
-        }
+        is_missing(OPERATION, repository, reference, answer.failures).map(|_| None)
     }
 
     async fn put_tag(
@@ -285,15 +237,8 @@ impl Ecr for SdkEcr {
                 .set_next_token(next)
                 .send()
                 .await;
-            let answer = match answer {
-                Ok(answer) => answer,
-                Err(error) => {
-                    let error = call(OPERATION, error);
-                    if error.is_code("RepositoryNotFoundException") {
-                        return Ok(BTreeMap::new());
-                    }
-                    return Err(error.into());
-                }
+            let Some(answer) = unless(&[NO_REPOSITORY], OPERATION, answer)? else {
+                return Ok(BTreeMap::new());
             };
             for id in answer.image_ids.unwrap_or_default() {
                 // The API allows tags that the registry protocol does not; no rule can name those.
@@ -352,20 +297,15 @@ impl Ecr for SdkEcr {
             .target_storage_class(TargetStorageClass::Archive)
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(Archive::Done),
-            Err(error) => {
-                let error = call("UpdateImageStorageClass", error);
-                match error.code() {
-                    Some(
-                        "ImageNotFoundException"
-                        | "RepositoryNotFoundException"
-                        | "ImageArchivedException",
-                    ) => Ok(Archive::NotThere),
-                    _ => Err(error.into()),
-                }
-            }
-        }
+        let gone = [
+            "ImageNotFoundException",
+            NO_REPOSITORY,
+            "ImageArchivedException",
+        ];
+        Ok(match unless(&gone, "UpdateImageStorageClass", answer)? {
+            Some(_) => Archive::Done,
+            None => Archive::NotThere,
+        })
     }
 
     async fn delete_image(
@@ -394,15 +334,8 @@ impl Ecr for SdkEcr {
             .repository_names(repository.as_str())
             .send()
             .await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = call(OPERATION, error);
-                if error.is_code("RepositoryNotFoundException") {
-                    return Ok(None);
-                }
-                return Err(error.into());
-            }
+        let Some(answer) = unless(&[NO_REPOSITORY], OPERATION, answer)? else {
+            return Ok(None);
         };
         let Some(found) = answer.repositories.unwrap_or_default().into_iter().next() else {
             return Ok(None);

@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use aws_sdk_ecr::types::{ImageDetail as SdkImageDetail, ImageFailureCode, ImageIdentifier};
+use aws_sdk_ecr::types::{
+    ImageDetail as SdkImageDetail, ImageFailure, ImageFailureCode, ImageIdentifier,
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -20,9 +22,53 @@ where
     ServiceError::from_sdk("ecr", operation, error)
 }
 
+/// The answer of a call; nothing where ECR refused it with one of `codes`.
+pub(super) fn unless<T, E>(
+    codes: &[&str],
+    operation: &'static str,
+    answer: Result<T, SdkError<E, HttpResponse>>,
+) -> Result<Option<T>, ServiceError>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match answer.map_err(|error| call(operation, error)) {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if codes.iter().any(|code| error.is_code(code)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The code of a repository that is not there.
+pub(super) const NO_REPOSITORY: &str = "RepositoryNotFoundException";
+
+/// Whether an image is not there, as a call says that answers 200 even where it did nothing.
+pub(super) fn is_missing(
+    operation: &'static str,
+    repository: &RepositoryName,
+    reference: &Reference,
+    failures: Option<Vec<ImageFailure>>,
+) -> Result<bool, EcrError> {
+    match failures.unwrap_or_default().into_iter().next() {
+        None => Ok(false),
+        Some(failure) if failure.failure_code == Some(ImageFailureCode::ImageNotFound) => Ok(true),
+        Some(failure) => {
+            let code = failure.failure_code.as_ref();
+            Err(EcrError::ImageRefused {
+                operation,
+                repository: repository.clone(),
+                reference: reference.clone(),
+                code: code.map_or("Unknown", |code| code.as_str()).to_owned(),
+                reason: failure
+                    .failure_reason
+                    .unwrap_or_else(|| "no reason given".to_owned()),
+            })
+        }
+    }
+}
+
 /// A failed call for which a missing repository is a mistake of its own.
 pub(super) fn write_error(repository: &RepositoryName, error: ServiceError) -> EcrError {
-    if error.is_code("RepositoryNotFoundException") {
+    if error.is_code(NO_REPOSITORY) {
         EcrError::RepositoryNotFound {
             repository: repository.clone(),
         }
@@ -56,22 +102,6 @@ pub(super) fn digest_of(
         operation,
         what: format!("a digest that is none: {error}"),
     })
-}
-
-pub(super) fn refused(
-    operation: &'static str,
-    repository: &RepositoryName,
-    reference: &Reference,
-    code: Option<&ImageFailureCode>,
-    reason: Option<String>,
-) -> EcrError {
-    EcrError::ImageRefused {
-        operation,
-        repository: repository.clone(),
-        reference: reference.clone(),
-        code: code.map_or("Unknown", |x| x.as_str()).to_owned(),
-        reason: reason.unwrap_or_else(|| "no reason given".to_owned()),
-    }
 }
 
 pub(super) fn identifier(reference: &Reference) -> ImageIdentifier {

@@ -7,7 +7,7 @@ use aws_sdk_ecr::types::{
 use steward_core::RepositoryName;
 
 use super::SdkEcr;
-use super::answer::{call, invalid, lacks};
+use super::answer::{call, invalid, lacks, unless};
 use crate::ecr::{CreateRepository, EcrError, NewRepository};
 use crate::error::ServiceError;
 
@@ -47,15 +47,9 @@ impl SdkEcr {
             .set_tags(resource_tags(settings)?)
             .send()
             .await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = call(OPERATION, error);
-                if error.is_code("RepositoryAlreadyExistsException") {
-                    return Ok(CreateRepository::AlreadyThere);
-                }
-                return Err(error.into());
-            }
+        let there = ["RepositoryAlreadyExistsException"];
+        let Some(answer) = unless(&there, OPERATION, answer)? else {
+            return Ok(CreateRepository::AlreadyThere);
         };
         let arn = answer
             .repository

@@ -5,7 +5,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use steward_core::RepositoryName;
 
 use super::SdkEcr;
-use super::answer::{call, image_detail};
+use super::answer::{NO_REPOSITORY, call, image_detail, unless};
 use crate::ecr::{EcrError, ImageDetail};
 
 /// Entries per page: the most that ECR gives (API model of `DescribeRepositories` and
@@ -88,18 +88,11 @@ impl SdkEcr {
             .set_next_token(next)
             .send()
             .await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = call(OPERATION, error);
-                if error.is_code("RepositoryNotFoundException") {
-                    return Ok(Page {
-                        entries: Vec::new(),
-                        next: None,
-                    });
-                }
-                return Err(error.into());
-            }
+        let Some(answer) = unless(&[NO_REPOSITORY], OPERATION, answer)? else {
+            return Ok(Page {
+                entries: Vec::new(),
+                next: None,
+            });
         };
         let entries = answer
             .image_details
