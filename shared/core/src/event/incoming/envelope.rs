@@ -1,9 +1,11 @@
 //! What every EventBridge event says about itself.
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::event::arn::RepositoryArn;
 use crate::event::error::EventError;
+use crate::event::outgoing::SOURCE;
 use crate::event::reader::{Node, NonEmpty};
 use crate::{AccountId, Region};
 
@@ -28,6 +30,23 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// A whole event of ecr-steward's own that follows from this one, with its id and time: what comes
+    /// of it names the same cause.
+    #[must_use]
+    pub(super) fn leads_to(&self, detail_type: &str, detail: Value) -> Value {
+        json!({
+            "version": "0",
+            "id": self.id,
+            "detail-type": detail_type,
+            "source": SOURCE,
+            "account": self.account,
+            "time": self.time,
+            "region": self.region,
+            "resources": [],
+            "detail": detail,
+        })
+    }
+
     /// The first resource that is a repository, if there is one.
     #[must_use]
     pub fn repository_arn(&self) -> Option<RepositoryArn> {

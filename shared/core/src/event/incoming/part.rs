@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::Envelope;
 use crate::event::error::EventError;
-use crate::event::outgoing::SOURCE;
 use crate::event::reader::{Kind, Node, Read};
 use crate::{Digest, ImageRef, RepositoryName, Tag};
 
@@ -33,30 +32,20 @@ impl Part {
     /// The event's `detail-type`.
     pub const DETAIL_TYPE: &str = "Image Part";
 
-    /// The whole event, with the id and the time of the event that led here: what follows names the
-    /// same cause.
+    /// The whole event, as [`Envelope::leads_to`] makes it.
     #[must_use]
     pub fn to_event(&self, cause: &Envelope) -> Value {
-        json!({
-            "version": "0",
-            "id": cause.id,
-            "detail-type": Self::DETAIL_TYPE,
-            "source": SOURCE,
-            "account": cause.account,
-            "time": cause.time,
-            "region": cause.region,
-            "resources": [],
-            "detail": {
-                "repository": self.repository,
-                "tag": self.tag,
-                "digest": self.digest,
-                "rule": self.rule,
-                "to": self.to.to_string(),
-                "blob": self.blob,
-                "media-type": self.media_type,
-                "size": self.size,
-            },
-        })
+        let detail = json!({
+            "repository": self.repository,
+            "tag": self.tag,
+            "digest": self.digest,
+            "rule": self.rule,
+            "to": self.to.to_string(),
+            "blob": self.blob,
+            "media-type": self.media_type,
+            "size": self.size,
+        });
+        cause.leads_to(Self::DETAIL_TYPE, detail)
     }
 }
 

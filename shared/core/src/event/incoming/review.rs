@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::Envelope;
 use crate::event::error::EventError;
-use crate::event::outgoing::SOURCE;
 use crate::event::reader::{Kind, Node, Read};
 use crate::{Digest, RepositoryName, Tag};
 
@@ -28,8 +27,7 @@ impl Review {
     /// The event's `detail-type`.
     pub const DETAIL_TYPE: &str = "Image Review";
 
-    /// The whole event, with the id and the time of the event that led here: what follows names the
-    /// same cause.
+    /// The whole event, as [`Envelope::leads_to`] makes it.
     #[must_use]
     pub fn to_event(&self, cause: &Envelope) -> Value {
         let mut detail = json!({ "repository": self.repository, "tag": self.tag });
@@ -41,17 +39,7 @@ impl Review {
                 detail.insert("due".to_owned(), due.to_string().into());
             }
         }
-        json!({
-            "version": "0",
-            "id": cause.id,
-            "detail-type": Self::DETAIL_TYPE,
-            "source": SOURCE,
-            "account": cause.account,
-            "time": cause.time,
-            "region": cause.region,
-            "resources": [],
-            "detail": detail,
-        })
+        cause.leads_to(Self::DETAIL_TYPE, detail)
     }
 }
 
