@@ -32,17 +32,6 @@ impl Removals {
     fn wait(&mut self, until: Timestamp) {
         self.again = Some(self.again.map_or(until, |known| known.min(until)));
     }
-
-    /// A failure that may pass keeps the event in the queue, so it wins.
-    fn fail(&mut self, failure: Failure) {
-        if self
-            .failure
-            .as_ref()
-            .is_none_or(|known| !known.is_transient())
-        {
-            self.failure = Some(failure);
-        }
-    }
 }
 
 impl Replicator {
@@ -149,7 +138,7 @@ impl Replicator {
                         tracing::warn!(error = %untold, "the failure could not be told");
                     }
                 }
-                done.fail(failure);
+                failure.count_in(&mut done.failure);
             }
         }
         if let Some(again) = done.again {

@@ -144,14 +144,7 @@ struct Tally {
 impl Tally {
     /// One failed target does not hold up the others, but the event is not done before they all are.
     fn fail(&mut self, failure: Failure) {
-        // A failure that may pass keeps the event in the queue, so it wins.
-        if self
-            .failure
-            .as_ref()
-            .is_none_or(|known| !known.is_transient())
-        {
-            self.failure = Some(failure);
-        }
+        failure.count_in(&mut self.failure);
     }
 
     fn outcome(self) -> Result<Outcome, Failure> {

@@ -5,24 +5,49 @@ use steward_core::event::incoming::Incoming;
 use steward_core::event::outgoing::{
     ActionReport, DetailType, Outcome, StewardEvent, StewardEventBuilder,
 };
-use steward_core::{Digest, Mode, Severity};
+use steward_core::{Digest, ImageRef, Mode, Severity};
 use steward_registry::CopyReport;
 use steward_runtime::Failure;
 
 use crate::plan::{Facts, PlannedCopy, PlannedRemoval};
 use crate::story::Target;
 
-/// Begins an event about one copy: what all of them have in common.
+/// Begins an event: what all of them have in common.
 fn about(
+    detail_type: DetailType,
+    incoming: &Incoming,
+    facts: &Facts,
+    rule: &str,
+) -> StewardEventBuilder {
+    StewardEvent::caused_by(detail_type, incoming)
+        .tag(facts.tag.clone())
+        .rule(rule)
+}
+
+/// Begins an event about one copy.
+fn about_copy(
     detail_type: DetailType,
     incoming: &Incoming,
     facts: &Facts,
     copy: &PlannedCopy,
 ) -> StewardEventBuilder {
-    StewardEvent::caused_by(detail_type, incoming)
-        .tag(facts.tag.clone())
-        .digest(facts.digest.clone())
-        .rule(copy.rule.clone())
+    about(detail_type, incoming, facts, &copy.rule).digest(facts.digest.clone())
+}
+
+/// Begins an event about a copy that is removed, or would be.
+fn about_removal(
+    incoming: &Incoming,
+    facts: &Facts,
+    removal: &PlannedRemoval,
+    digest: &Digest,
+    outcome: Outcome,
+    mode: Mode,
+) -> StewardEventBuilder {
+    about(DetailType::ImageCleanedUp, incoming, facts, &removal.rule)
+        .digest(Some(digest.clone()))
+        .severity(Severity::Info)
+        .mode(mode)
+        .action(ActionReport::new("untag", outcome).target(removal.from.to_string()))
 }
 
 /// A copy that observe mode does not make.
@@ -34,12 +59,12 @@ pub(crate) fn observed(incoming: &Incoming, facts: &Facts, copy: &PlannedCopy) -
         address(copy)
     );
     let action = ActionReport::new("copy", Outcome::WouldDo).target(address(copy));
-    about(DetailType::ImageReplicated, incoming, facts, copy)
+    about_copy(DetailType::ImageReplicated, incoming, facts, copy)
         .severity(Severity::Info)
         .mode(Mode::Observe)
         .action(action)
         .explain(explain)
-        .dedupe_key(key(facts, copy, "observed"))
+        .dedupe_key(key(facts, &copy.to, "observed"))
         .build()
 }
 
@@ -51,7 +76,7 @@ pub(crate) fn foretold(incoming: &Incoming, facts: &Facts, copy: &PlannedCopy) -
     let Facts {
         repository, tag, ..
     } = facts;
-    about(DetailType::ImageReplicated, incoming, facts, copy)
+    about_copy(DetailType::ImageReplicated, incoming, facts, copy)
         .severity(Severity::Info)
         .mode(Mode::Enforce)
         .action(ActionReport::new("copy", Outcome::Done).target(address(copy)))
@@ -59,7 +84,7 @@ pub(crate) fn foretold(incoming: &Incoming, facts: &Facts, copy: &PlannedCopy) -
             "{repository}:{tag} was copied to {} with the same digest.",
             address(copy)
         ))
-        .dedupe_key(key(facts, copy, "replicated"))
+        .dedupe_key(key(facts, &copy.to, "replicated"))
         .build()
 }
 
@@ -99,7 +124,7 @@ pub(crate) fn replicated(
         .detail(detail)
         .bytes(copied.bytes)
         .duration(copied.elapsed);
-    about(DetailType::ImageReplicated, incoming, facts, copy)
+    about_copy(DetailType::ImageReplicated, incoming, facts, copy)
         .severity(Severity::Info)
         .mode(Mode::Enforce)
         .action(action)
@@ -110,7 +135,7 @@ pub(crate) fn replicated(
         ))
         .dedupe_key(key(
             facts,
-            copy,
+            &copy.to,
             if recovered { "recovered" } else { "replicated" },
         ))
         .build()
@@ -146,7 +171,7 @@ pub(crate) fn failed(target: &Target<'_>, failure: &Failure, is_final: bool) -> 
     } else {
         "failing".to_owned()
     };
-    about(DetailType::ImageReplicationFailed, incoming, facts, copy)
+    about_copy(DetailType::ImageReplicationFailed, incoming, facts, copy)
         .severity(if is_final {
             Severity::High
         } else {
@@ -161,7 +186,7 @@ pub(crate) fn failed(target: &Target<'_>, failure: &Failure, is_final: bool) -> 
             address(copy),
             failure.chain()
         ))
-        .dedupe_key(key(facts, copy, &state))
+        .dedupe_key(key(facts, &copy.to, &state))
         .build()
 }
 
@@ -173,18 +198,20 @@ pub(crate) fn removed(
     digest: &Digest,
     since: Timestamp,
 ) -> StewardEvent {
-    let action = ActionReport::new("untag", Outcome::Done).target(removal.from.to_string());
-    about_removal(DetailType::ImageCleanedUp, incoming, facts, removal)
-        .digest(Some(digest.clone()))
-        .severity(Severity::Info)
-        .mode(Mode::Enforce)
-        .action(action)
-        .explain(format!(
-            "{}:{} was deleted at {since}, so its copy {} was removed.",
-            facts.repository, facts.tag, removal.from
-        ))
-        .dedupe_key(removal_key(facts, removal, &format!("removed/{since}")))
-        .build()
+    about_removal(
+        incoming,
+        facts,
+        removal,
+        digest,
+        Outcome::Done,
+        Mode::Enforce,
+    )
+    .explain(format!(
+        "{}:{} was deleted at {since}, so its copy {} was removed.",
+        facts.repository, facts.tag, removal.from
+    ))
+    .dedupe_key(key(facts, &removal.from, &format!("removed/{since}")))
+    .build()
 }
 
 /// A copy that observe mode does not remove.
@@ -194,18 +221,20 @@ pub(crate) fn removal_observed(
     removal: &PlannedRemoval,
     digest: &Digest,
 ) -> StewardEvent {
-    let action = ActionReport::new("untag", Outcome::WouldDo).target(removal.from.to_string());
-    about_removal(DetailType::ImageCleanedUp, incoming, facts, removal)
-        .digest(Some(digest.clone()))
-        .severity(Severity::Info)
-        .mode(Mode::Observe)
-        .action(action)
-        .explain(format!(
-            "{}:{} was deleted; its copy {} would be removed.",
-            facts.repository, facts.tag, removal.from
-        ))
-        .dedupe_key(removal_key(facts, removal, "would-remove"))
-        .build()
+    about_removal(
+        incoming,
+        facts,
+        removal,
+        digest,
+        Outcome::WouldDo,
+        Mode::Observe,
+    )
+    .explain(format!(
+        "{}:{} was deleted; its copy {} would be removed.",
+        facts.repository, facts.tag, removal.from
+    ))
+    .dedupe_key(key(facts, &removal.from, "would-remove"))
+    .build()
 }
 
 /// A copy that could not be removed, for good.
@@ -220,48 +249,29 @@ pub(crate) fn removal_failed(
         .detail(failure.chain())
         .error_type(failure.error_type())
         .remedy("remove the copy by hand, or say `deletes: ignore` in the rule");
-    about_removal(DetailType::ImageReplicationFailed, incoming, facts, removal)
-        .severity(Severity::Medium)
-        .mode(Mode::Enforce)
-        .action(action)
-        .error_type(Some(failure.error_type().to_owned()))
-        .explain(format!(
-            "{}:{} was deleted, and its copy {} stays: {}.",
-            facts.repository,
-            facts.tag,
-            removal.from,
-            failure.chain()
-        ))
-        .dedupe_key(removal_key(
-            facts,
-            removal,
-            &format!("not-removed/{}", failure.error_type()),
-        ))
-        .build()
-}
-
-fn about_removal(
-    detail_type: DetailType,
-    incoming: &Incoming,
-    facts: &Facts,
-    removal: &PlannedRemoval,
-) -> StewardEventBuilder {
-    StewardEvent::caused_by(detail_type, incoming)
-        .tag(facts.tag.clone())
-        .rule(removal.rule.clone())
-}
-
-fn removal_key(facts: &Facts, removal: &PlannedRemoval, state: &str) -> String {
-    let Facts {
-        account,
-        region,
-        repository,
-        ..
-    } = facts;
-    format!(
-        "replicator/{account}/{region}/{repository}>{}/{state}",
-        removal.from
+    about(
+        DetailType::ImageReplicationFailed,
+        incoming,
+        facts,
+        &removal.rule,
     )
+    .severity(Severity::Medium)
+    .mode(Mode::Enforce)
+    .action(action)
+    .error_type(Some(failure.error_type().to_owned()))
+    .explain(format!(
+        "{}:{} was deleted, and its copy {} stays: {}.",
+        facts.repository,
+        facts.tag,
+        removal.from,
+        failure.chain()
+    ))
+    .dedupe_key(key(
+        facts,
+        &removal.from,
+        &format!("not-removed/{}", failure.error_type()),
+    ))
+    .build()
 }
 
 /// The target without the digest, which says nothing new.
@@ -271,15 +281,12 @@ fn address(copy: &PlannedCopy) -> String {
     to.to_string()
 }
 
-fn key(facts: &Facts, copy: &PlannedCopy, state: &str) -> String {
+fn key(facts: &Facts, to: &ImageRef, state: &str) -> String {
     let Facts {
         account,
         region,
         repository,
         ..
     } = facts;
-    format!(
-        "replicator/{account}/{region}/{repository}>{}/{state}",
-        copy.to
-    )
+    format!("replicator/{account}/{region}/{repository}>{to}/{state}")
 }

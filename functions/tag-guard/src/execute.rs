@@ -269,14 +269,7 @@ impl<'a> Run<'a> {
         );
         self.broken = true;
         let report = report::failure(report, &failure, remedy);
-        // A failure that may pass keeps the event in the queue, so it wins.
-        if self
-            .failure
-            .as_ref()
-            .is_none_or(|known| !known.is_transient())
-        {
-            self.failure = Some(failure);
-        }
+        failure.count_in(&mut self.failure);
         report
     }
 

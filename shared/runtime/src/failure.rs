@@ -60,6 +60,14 @@ impl Failure {
         self
     }
 
+    /// Becomes the failure that counts, unless one counts already that may pass: that one keeps the
+    /// event in the queue, so it wins.
+    pub fn count_in(self, counts: &mut Option<Self>) {
+        if !counts.as_ref().is_some_and(Self::is_transient) {
+            *counts = Some(self);
+        }
+    }
+
     /// Says what was being done, in front of what went wrong: "cannot copy prod/app:v1".
     #[must_use]
     pub fn context(self, message: impl Into<String>) -> Self {
