@@ -9,18 +9,20 @@
     reason = "a benchmark that cannot be set up must fail, and its figures are its output"
 )]
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use steward_testkit::json_api::JsonApi;
+use steward_testkit::measured;
 
 const REPOSITORIES: usize = 500;
 const IMAGES: usize = 200;
 const MAX_TIME: Duration = Duration::from_secs(60);
 const MAX_MEMORY: u64 = 500 << 20;
+/// Longest time that is waited for the figure.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 const POLICY: &str = r#"version: 1
 replication:
@@ -40,41 +42,25 @@ fn main() {
     std::fs::create_dir_all(&folder).unwrap();
     let policy = folder.join("policy.yaml");
     std::fs::write(&policy, POLICY).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || serve(stream));
-        }
-    });
-    let started = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_steward"))
-        .args(["backfill", "--dry-run", "--format", "json", "--registry"])
-        .arg("111122223333.dkr.ecr.eu-west-1.amazonaws.com")
-        .arg("--policy")
-        .arg(&policy)
-        .env("AWS_ENDPOINT_URL", &address)
-        .env("AWS_ACCESS_KEY_ID", "111122223333")
-        .env("AWS_SECRET_ACCESS_KEY", "x")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = child.stdout.take().unwrap();
-    let reader = std::thread::spawn(move || {
-        let mut text = String::new();
-        stdout.read_to_string(&mut text).unwrap();
-        text
-    });
-    let status = format!("/proc/{}/status", child.id());
-    let mut memory = 0;
-    while child.try_wait().unwrap().is_none() {
-        // The system keeps the highest value itself, so it is enough to look now and then.
-        memory = peak(&status).unwrap_or(memory);
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let took = started.elapsed();
-    assert!(child.wait().unwrap().success());
-    let report: Value = serde_json::from_str(&reader.join().unwrap()).unwrap();
+    let api = JsonApi::start(answer).unwrap();
+    let run = measured::run(
+        Command::new(env!("CARGO_BIN_EXE_steward"))
+            .args(["backfill", "--dry-run", "--format", "json", "--registry"])
+            .arg("111122223333.dkr.ecr.eu-west-1.amazonaws.com")
+            .arg("--policy")
+            .arg(&policy)
+            .env("AWS_ENDPOINT_URL", api.url())
+            .env("AWS_ACCESS_KEY_ID", "111122223333")
+            .env("AWS_SECRET_ACCESS_KEY", "x"),
+        PATIENCE,
+    )
+    .unwrap();
+    assert!(
+        run.status.success(),
+        "{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+    let report: Value = serde_json::from_slice(&run.stdout).unwrap();
     let images = (REPOSITORIES * IMAGES) as u64;
     let target = &report["targets"][0];
     assert_eq!(target["in_step"], images / 2);
@@ -84,60 +70,14 @@ fn main() {
     println!(
         "| {images} | {} | {:.2} | {} |",
         report["missing"],
-        took.as_secs_f64(),
-        memory >> 20
+        run.wall.as_secs_f64(),
+        run.peak >> 20
     );
     assert!(
-        took <= MAX_TIME && memory <= MAX_MEMORY,
+        run.wall <= MAX_TIME && run.peak <= MAX_MEMORY,
         "over the budget of {MAX_TIME:?} or {} MiB",
         MAX_MEMORY >> 20
     );
-}
-
-/// `VmHWM` of a process in bytes (proc(5)).
-fn peak(status: &str) -> Option<u64> {
-    let text = std::fs::read_to_string(status).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
-    Some(kib << 10)
-}
-
-fn serve(stream: TcpStream) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut stream = stream;
-    loop {
-        let (mut operation, mut length) = (String::new(), 0);
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).unwrap_or(0) == 0 {
-                return;
-            }
-            let lower = line.to_ascii_lowercase();
-            if let Some(value) = lower.strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap();
-            }
-            if lower.starts_with("x-amz-target:") {
-                operation = line.rsplit('.').next().unwrap().trim().to_owned();
-            }
-            if line.trim().is_empty() {
-                break;
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).unwrap();
-        let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let answer = answer(&operation, &asked).to_string();
-        let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: {}\r\n\r\n",
-            answer.len()
-        );
-        if stream
-            .write_all(format!("{head}{answer}").as_bytes())
-            .is_err()
-        {
-            return;
-        }
-    }
 }
 
 fn answer(operation: &str, asked: &Value) -> Value {

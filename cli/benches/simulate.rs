@@ -11,11 +11,12 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use steward_testkit::measured::{self, Measured};
 
 const REPOSITORIES: usize = 500;
 const IMAGES: usize = 40;
@@ -24,6 +25,8 @@ const TAGS: usize = 5;
 
 const MAX_TIME: Duration = Duration::from_secs(10);
 const MAX_MEMORY: u64 = 500 << 20;
+/// Longest time that is waited for a figure.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 const POLICY: &str = r#"version: 1
 mode: enforce
@@ -80,18 +83,18 @@ fn main() {
             "names.jsonl"
         });
         let size = write(&inventory, details);
-        let (took, memory, report) = measure(&policy, &inventory);
+        let (run, report) = measure(&policy, &inventory);
         let tags = report["totals"]["tags"].as_u64().unwrap();
         assert_eq!(tags, (REPOSITORIES * IMAGES * TAGS) as u64);
         assert!(report["totals"]["violating_tags"].as_u64().unwrap() > 0);
         println!(
             "| {name} | {} | {tags} | {:.2} | {:.0} | {} |",
             size >> 20,
-            took.as_secs_f64(),
-            tags as f64 / took.as_secs_f64(),
-            memory >> 20
+            run.wall.as_secs_f64(),
+            tags as f64 / run.wall.as_secs_f64(),
+            run.peak >> 20
         );
-        kept &= took <= MAX_TIME && memory <= MAX_MEMORY;
+        kept &= run.wall <= MAX_TIME && run.peak <= MAX_MEMORY;
     }
     assert!(
         kept,
@@ -100,38 +103,24 @@ fn main() {
     );
 }
 
-/// Runs the command; its time, its largest resident set, and its result.
-fn measure(policy: &Path, inventory: &PathBuf) -> (Duration, u64, Value) {
-    let started = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_steward"))
-        .args(["simulate", "--format", "json", "--policy"])
-        .arg(policy)
-        .arg("--inventory")
-        .arg(inventory)
-        .stdout(Stdio::from(
-            File::create(policy.with_extension("json")).unwrap(),
-        ))
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut memory = 0;
-    while child.try_wait().unwrap().is_none() {
-        // The system keeps the highest value itself, so it is enough to look now and then.
-        memory = peak(&status).unwrap_or(memory);
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let took = started.elapsed();
-    assert!(child.wait().unwrap().success());
-    let report = std::fs::read(policy.with_extension("json")).unwrap();
-    (took, memory, serde_json::from_slice(&report).unwrap())
-}
-
-/// `VmHWM` of a process in bytes (proc(5)).
-fn peak(status: &str) -> Option<u64> {
-    let text = std::fs::read_to_string(status).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
-    Some(kib << 10)
+/// Runs the command; what it took, and its result.
+fn measure(policy: &Path, inventory: &Path) -> (Measured, Value) {
+    let run = measured::run(
+        Command::new(env!("CARGO_BIN_EXE_steward"))
+            .args(["simulate", "--format", "json", "--policy"])
+            .arg(policy)
+            .arg("--inventory")
+            .arg(inventory),
+        PATIENCE,
+    )
+    .unwrap();
+    assert!(
+        run.status.success(),
+        "{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+    let report = serde_json::from_slice(&run.stdout).unwrap();
+    (run, report)
 }
 
 /// Writes an inventory; its size in bytes.

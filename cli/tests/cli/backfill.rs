@@ -4,9 +4,10 @@ use std::fs;
 
 use assert_cmd::Command;
 use steward_testkit::image::{Image, Layer, LayoutEntry, write_layout};
+use steward_testkit::json_api::JsonApi;
 
 use crate::distribution::Distribution;
-use crate::ecr_api::EcrApi;
+use crate::ecr_api;
 use crate::files::Folder;
 use crate::steward::{Ran, run, steward};
 
@@ -16,7 +17,7 @@ struct World {
     folder: Folder,
     source: Distribution,
     target: Distribution,
-    api: EcrApi,
+    api: JsonApi,
 }
 
 impl World {
@@ -43,7 +44,7 @@ impl World {
             run(steward(folder.path()).args(["copy", &format!("oci:{tag}:{tag}"), &to])).expect(0);
         }
         let digest = |tag| source.digest_of("prod/app", tag).unwrap();
-        let api = EcrApi::start(vec![(
+        let api = ecr_api::start(vec![(
             "prod/app",
             vec![
                 (digest("v1.0.0"), vec!["v1.0.0"]),
@@ -69,7 +70,7 @@ impl World {
                 "STEWARD_REGISTRY_ENDPOINTS",
                 format!("{ECR}=http://{}", self.source.address()),
             )
-            .env("AWS_ENDPOINT_URL_ECR", self.api.address())
+            .env("AWS_ENDPOINT_URL_ECR", self.api.url())
             .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "example"))
     }

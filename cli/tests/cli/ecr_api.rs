@@ -1,73 +1,14 @@
 //! As much of ECR's API as an inventory asks for, one entry a page.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-
 use serde_json::{Value, json};
+use steward_testkit::json_api::JsonApi;
 
 /// A repository and its images, each with its tags.
 type Repositories = Vec<(&'static str, Vec<(String, Vec<&'static str>)>)>;
 
 /// A server that answers until the tests end.
-pub(crate) struct EcrApi {
-    address: String,
-}
-
-impl EcrApi {
-    pub(crate) fn start(repositories: Repositories) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let repositories = Arc::new(repositories);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let repositories = Arc::clone(&repositories);
-                std::thread::spawn(move || serve(stream, &repositories));
-            }
-        });
-        Self { address }
-    }
-
-    pub(crate) fn address(&self) -> &str {
-        &self.address
-    }
-}
-
-fn serve(stream: TcpStream, repositories: &Repositories) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut stream = stream;
-    loop {
-        let (mut operation, mut length) = (String::new(), 0);
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).unwrap_or(0) == 0 {
-                return;
-            }
-            let lower = line.to_ascii_lowercase();
-            if let Some(value) = lower.strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap();
-            }
-            if lower.starts_with("x-amz-target:") {
-                operation = line.rsplit('.').next().unwrap().trim().to_owned();
-            }
-            if line.trim().is_empty() {
-                break;
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).unwrap();
-        let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let answer = answer(&operation, &asked, repositories).to_string();
-        let sent = write!(
-            stream,
-            "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\n\
-             Content-Length: {}\r\n\r\n{answer}",
-            answer.len()
-        );
-        if sent.is_err() {
-            return;
-        }
-    }
+pub(crate) fn start(repositories: Repositories) -> JsonApi {
+    JsonApi::start(move |operation, asked| answer(operation, asked, &repositories)).unwrap()
 }
 
 fn answer(operation: &str, asked: &Value, repositories: &Repositories) -> Value {

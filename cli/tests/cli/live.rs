@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use steward_testkit::image::{Image, Layer, LayoutEntry, write_layout};
 
 use crate::distribution::Distribution;
-use crate::ecr_api::EcrApi;
+use crate::ecr_api;
 use crate::files::{Folder, POLICY};
 use crate::steward::{Ran, run, steward};
 
@@ -245,7 +245,7 @@ fn ecr_is_read_through_its_api_page_by_page() {
     push(&folder, registry.address(), "prod/app", "v1.4.2", "v1.4.2");
     push(&folder, registry.address(), "prod/app", "v1.4.1", "v1.4.1");
     let digest = |tag| registry.digest_of("prod/app", tag).unwrap();
-    let api = EcrApi::start(vec![
+    let api = ecr_api::start(vec![
         (
             "prod/app",
             vec![
@@ -259,7 +259,7 @@ fn ecr_is_read_through_its_api_page_by_page() {
         let endpoint = format!("{ECR}=http://{}", registry.address());
         run(command
             .env("STEWARD_REGISTRY_ENDPOINTS", endpoint)
-            .env("AWS_ENDPOINT_URL_ECR", api.address())
+            .env("AWS_ENDPOINT_URL_ECR", api.url())
             .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "example"))
     };

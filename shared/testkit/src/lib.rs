@@ -5,6 +5,8 @@ pub mod faults;
 pub mod gateway;
 pub mod image;
 pub mod inbox;
+pub mod json_api;
+pub mod measured;
 pub mod refusing_api;
 pub mod runtime_api;
 pub mod toll;

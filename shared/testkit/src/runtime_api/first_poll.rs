@@ -12,7 +12,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::function::{FunctionError, FunctionOptions, lambda_environment, resident_bytes};
+use super::function::{FunctionError, FunctionOptions, lambda_environment};
+use crate::measured::resident_bytes;
 
 /// A start, and what the process held in memory when it began to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ pub fn first_poll(binary: &Path, options: &FunctionOptions) -> Result<FirstPoll,
             "the connection to the runtime API was closed without a request",
         )));
     }
-    let resident = resident_bytes(function.0.id())?;
+    let resident = resident_bytes(function.0.id()).map_err(FunctionError::Observe)?;
     drop(function);
     let _ = waiting.join();
     Ok(FirstPoll {

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::logs::Logs;
 use super::server::{Invocation, RuntimeApi, RuntimeError};
+use crate::measured::{peak_bytes, resident_bytes};
 
 /// How many log lines an error quotes.
 const QUOTED_LINES: usize = 20;
@@ -206,7 +207,7 @@ impl FunctionProcess {
     /// # Errors
     /// [`FunctionError::Observe`], also after the process ended.
     pub fn rss_bytes(&self) -> Result<u64, FunctionError> {
-        self.memory("VmRSS:")
+        resident_bytes(self.running()?).map_err(FunctionError::Observe)
     }
 
     /// The most memory of the process that was ever in RAM (`VmHWM`), in bytes.
@@ -214,12 +215,12 @@ impl FunctionProcess {
     /// # Errors
     /// [`FunctionError::Observe`], also after the process ended.
     pub fn peak_rss_bytes(&self) -> Result<u64, FunctionError> {
-        self.memory("VmHWM:")
+        peak_bytes(self.running()?).map_err(FunctionError::Observe)
     }
 
-    fn memory(&self, name: &str) -> Result<u64, FunctionError> {
-        let id = self.child.id().ok_or_else(has_ended)?;
-        memory_of(id, name)
+    fn running(&self) -> Result<u32, FunctionError> {
+        let ended = || FunctionError::Observe(std::io::Error::other("the process has ended"));
+        self.child.id().ok_or_else(ended)
     }
 
     /// Sends an event and waits for what becomes of it.
@@ -322,40 +323,4 @@ pub(super) fn lambda_environment(
         ("TZ", ":UTC".to_owned()),
     ]
     .into()
-}
-
-/// The memory of a process that is in RAM now (`VmRSS`), in bytes.
-pub(super) fn resident_bytes(process: u32) -> Result<u64, FunctionError> {
-    memory_of(process, "VmRSS:")
-}
-
-fn memory_of(process: u32, name: &str) -> Result<u64, FunctionError> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status"))
-        .map_err(FunctionError::Observe)?;
-    memory_line(&status, name).ok_or_else(has_ended)
-}
-
-fn has_ended() -> FunctionError {
-    FunctionError::Observe(std::io::Error::other("the process has ended"))
-}
-
-/// Reads a line like `VmRSS:     5736 kB` of `/proc/<id>/status`.
-fn memory_line(status: &str, name: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kib.checked_mul(1024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_read_in_bytes() {
-        let status = "Name:\tfunction\nVmHWM:\t    8000 kB\nVmRSS:\t    5736 kB\n";
-        assert_eq!(memory_line(status, "VmRSS:"), Some(5_736 * 1024));
-        assert_eq!(memory_line(status, "VmHWM:"), Some(8_000 * 1024));
-        assert_eq!(memory_line(status, "VmSwap:"), None);
-        assert_eq!(memory_line("VmRSS: many kB", "VmRSS:"), None);
-    }
 }

@@ -1,11 +1,11 @@
 //! What a program takes to run.
 
-use std::io::Read as _;
 use std::ops::AddAssign;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use steward_testkit::measured;
 
 /// Longest time that a program may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -29,61 +29,15 @@ impl AddAssign for Usage {
 
 /// Runs a program to its end.
 pub(super) fn run(command: &mut Command) -> anyhow::Result<Usage> {
-    let shown = format!("{:?}", command.get_program());
-    let before = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN)
-        .context("cannot read what the children have used")?;
-    let begin = Instant::now();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start {shown}"))?;
-    let mut peak_mebibytes = 0.0;
-    let status = loop {
-        peak_mebibytes = peak(&child).unwrap_or(peak_mebibytes);
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        if begin.elapsed() > PATIENCE {
-            let _ = child.kill();
-            let _ = child.wait();
-            bail!("not finished after {} s", PATIENCE.as_secs());
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    };
-    let wall = begin.elapsed();
-    if !status.success() {
-        let mut said = String::new();
-        if let Some(stderr) = child.stderr.take() {
-            let _ = stderr.take(4096).read_to_string(&mut said);
-        }
-        bail!("{shown} failed ({status}): {}", said.trim());
+    let shown = command.get_program().display().to_string();
+    let run = measured::run(command, PATIENCE).with_context(|| format!("{shown} failed"))?;
+    if !run.status.success() {
+        let said = String::from_utf8_lossy(&run.stderr);
+        bail!("{shown} failed ({}): {}", run.status, said.trim());
     }
-    let after = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN)
-        .context("cannot read what the children have used")?;
     Ok(Usage {
-        wall,
-        cpu: cpu(&after).saturating_sub(cpu(&before)),
-        peak_mebibytes,
+        wall: run.wall,
+        cpu: run.cpu,
+        peak_mebibytes: run.peak as f64 / f64::from(1 << 20),
     })
-}
-
-/// User and system time.
-fn cpu(usage: &nix::sys::resource::Usage) -> Duration {
-    let micros = |time: nix::sys::time::TimeVal| {
-        let micros = time.tv_sec().saturating_mul(1_000_000) + time.tv_usec();
-        Duration::from_micros(micros.try_into().unwrap_or_default())
-    };
-    micros(usage.user_time()) + micros(usage.system_time())
-}
-
-/// The most memory that the process had so far (`VmHWM`), in MiB.
-fn peak(child: &Child) -> Option<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: f64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kibibytes / 1024.0)
 }
