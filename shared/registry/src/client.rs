@@ -14,6 +14,7 @@ use crate::endpoint::{Endpoint, EndpointOverrides};
 use crate::error::RegistryError;
 use crate::limit::{Action, Gate, Limits};
 use crate::origin::Hop;
+use crate::probes::Probes;
 use crate::repository::Repository;
 use crate::request::Call;
 use crate::retry::RetryPolicy;
@@ -36,6 +37,7 @@ struct Shared {
     limits: Limits,
     /// Which registries list referrers by themselves, as far as seen.
     referrers: Mutex<HashMap<RegistryHost, bool>>,
+    probes: Probes,
 }
 
 impl std::fmt::Debug for Client {
@@ -173,6 +175,7 @@ impl ClientBuilder {
                 retry: self.retry,
                 limits: Limits::new(self.requests_at_once),
                 referrers: Mutex::default(),
+                probes: Probes::default(),
             }),
         })
     }
@@ -259,6 +262,11 @@ impl Client {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         known.insert(endpoint.host.clone(), has);
+    }
+
+    /// Which registries say by a mount whether a blob is there.
+    pub(crate) fn probes(&self) -> &Probes {
+        &self.shared.probes
     }
 
     /// Where requests of one kind to a registry wait for their turn.

@@ -5,7 +5,9 @@ mod answer;
 mod image;
 mod quirks;
 mod routes;
+pub(crate) mod services;
 mod store;
+mod tokens;
 mod uploads;
 
 use std::net::SocketAddr;
@@ -20,6 +22,7 @@ use tokio::task::JoinHandle;
 pub(crate) use image::{Image, ImageSpec, bytes_of_size, digest, image, index, referrer};
 pub(crate) use quirks::{Access, Fault, Mounts, Quirks, Throttle, What};
 pub(crate) use store::Store;
+pub(crate) use tokens::{Lacking, TokenService};
 
 use crate::client::{Client, ClientBuilder};
 use crate::repository::Repository;
@@ -54,6 +57,10 @@ pub(crate) struct State {
     pub(crate) quirks: Quirks,
     pub(crate) log: Vec<Logged>,
     pub(crate) tokens: Vec<(String, u32)>,
+    /// Tokens that a maker's token service has given.
+    pub(crate) issued: u64,
+    /// Those of them that the registry does not take any more.
+    pub(crate) refuses_tokens_up_to: u64,
     pub(crate) address: SocketAddr,
 }
 
@@ -85,6 +92,8 @@ impl Fake {
             quirks,
             log: Vec::new(),
             tokens: Vec::new(),
+            issued: 0,
+            refuses_tokens_up_to: 0,
             address,
         }));
         let shared = Arc::clone(&state);

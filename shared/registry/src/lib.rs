@@ -15,6 +15,7 @@ mod limit;
 mod manifest;
 mod origin;
 mod place;
+mod probes;
 mod reply;
 mod repository;
 mod request;

@@ -58,10 +58,10 @@ impl Place {
     }
 
     /// Whether a blob is here.
-    pub(crate) async fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
+    pub(crate) async fn has_blob(&self, blob: &Descriptor) -> Result<bool, RegistryError> {
         match self {
-            Self::Repository(repository) => Ok(repository.find_blob(digest).await?.is_some()),
-            Self::Layout(layout) => layout.has_blob(digest).await,
+            Self::Repository(repository) => Ok(repository.find_blob(&blob.digest).await?.is_some()),
+            Self::Layout(layout) => layout.has_blob(blob).await,
         }
     }
 

@@ -1,6 +1,7 @@
 //! One repository of a registry, and the requests that can be made of it.
 
 mod catalog;
+mod listing;
 mod manifests;
 mod referrers;
 mod tags;

@@ -69,6 +69,14 @@ impl Reply {
     }
 }
 
+/// A reply that has arrived whole.
+pub(crate) struct Whole {
+    pub(crate) headers: HeaderMap,
+    pub(crate) exchange: Box<Exchange>,
+    /// Nothing where the body was not wanted.
+    pub(crate) body: Option<Bytes>,
+}
+
 impl Repository {
     /// Sends a request, with retries and after authentication where the registry wants some. Any
     /// status that is no success is an error.
@@ -77,18 +85,63 @@ impl Repository {
         loop {
             match self.follow(&call).await {
                 Ok(reply) => return Ok(reply),
-                Err(error) if error.is_transient() => {
-                    let policy = self.client().retry_policy();
-                    let Some(pause) = policy.pause(attempt, error.retry_after()) else {
-                        return Err(error);
-                    };
-                    tracing::debug!(attempt, ?pause, %error, "trying again");
-                    tokio::time::sleep(pause).await;
-                    attempt += 1;
-                }
-                Err(error) => return Err(error),
+                Err(error) => self.pause(attempt, error).await?,
             }
+            attempt += 1;
         }
+    }
+
+    /// As [`Repository::send`], and the body of the reply, of at most `limit` bytes. A body that
+    /// breaks off is asked for again, within the same number of attempts. The body of a reply that
+    /// is not `wanted` is left alone.
+    pub(crate) async fn read(
+        &self,
+        call: &Call,
+        limit: usize,
+        wanted: fn(&Reply) -> bool,
+    ) -> Result<Whole, RegistryError> {
+        let mut attempt = 1;
+        loop {
+            match self.read_once(call, limit, wanted).await {
+                Ok(whole) => return Ok(whole),
+                Err(error) => self.pause(attempt, error).await?,
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn read_once(
+        &self,
+        call: &Call,
+        limit: usize,
+        wanted: fn(&Reply) -> bool,
+    ) -> Result<Whole, RegistryError> {
+        let reply = self.follow(call).await?;
+        let headers = reply.response.headers().clone();
+        let body = match wanted(&reply) {
+            true => Some(reply::body(reply.response, &reply.exchange, limit).await?),
+            false => None,
+        };
+        Ok(Whole {
+            headers,
+            exchange: reply.exchange,
+            body,
+        })
+    }
+
+    /// Waits before the next attempt, where the error may pass and there is one left.
+    async fn pause(&self, attempt: u32, error: RegistryError) -> Result<(), RegistryError> {
+        let policy = self.client().retry_policy();
+        let pause = error
+            .is_transient()
+            .then(|| policy.pause(attempt, error.retry_after()))
+            .flatten();
+        let Some(pause) = pause else {
+            return Err(error);
+        };
+        tracing::debug!(attempt, ?pause, %error, "trying again");
+        tokio::time::sleep(pause).await;
+        Ok(())
     }
 
     /// As [`Repository::send`], without retries.

@@ -52,6 +52,13 @@ impl Scope {
         Self(format!("{} repository:{path}:pull", self.0).into())
     }
 
+    /// The same without deleting, for token services that do not know it: Quay refuses a scope that
+    /// names it (400), and takes who may push for one who may delete (its `v2auth.py`).
+    fn without_delete(&self) -> Option<Self> {
+        let narrower = self.0.replace(",delete", "");
+        (narrower != *self.0).then(|| Self(narrower.into()))
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
@@ -179,7 +186,17 @@ impl Session {
     ) -> Result<bool, RegistryError> {
         let host = self.host(endpoint);
         let scheme = match challenge::strongest(headers) {
-            Some(Challenge::Basic) => Scheme::Basic,
+            Some(Challenge::Basic) => match host.scheme() {
+                // Harbor names Basic to everybody who shows a token, whatever is wrong with it (its
+                // `v2auth/auth.go`). Who has nothing else to show needs another token.
+                bearer @ Scheme::Bearer { .. }
+                    if shown.is_some()
+                        && direct(&self.auth(&host, endpoint, None).await?).is_none() =>
+                {
+                    bearer
+                }
+                _ => Scheme::Basic,
+            },
             Some(Challenge::Bearer { realm, service }) => Scheme::Bearer {
                 realm: realm::checked(endpoint, &realm)?,
                 service,
@@ -264,9 +281,10 @@ impl Session {
         let mut auth = auth;
         let mut attempt = 0;
         let mut renewed = false;
+        let mut scope = scope.clone();
         loop {
             attempt += 1;
-            let result = token::fetch(transport, realm, host_header, service, scope, &auth).await;
+            let result = token::fetch(transport, realm, host_header, service, &scope, &auth).await;
             match result {
                 Ok(token) => {
                     let header = token.header.clone();
@@ -280,6 +298,9 @@ impl Session {
                     let mut held = host.auth.lock().await;
                     auth = self.fetch_auth(endpoint, true).await?;
                     *held = Some(Fetched::now(auth.clone()));
+                }
+                Err(RegistryError::Refused(_)) if scope.without_delete().is_some() => {
+                    scope = scope.without_delete().unwrap_or(scope);
                 }
                 Err(error) => {
                     let pause = error

@@ -100,23 +100,28 @@ pub(super) async fn fetch(
         // The parser's message could quote the token.
         reply::protocol(&exchange, "the token service's answer is not a token")
     })?;
-    let token = answer
-        .token
-        .or(answer.access_token)
-        .filter(|token| !token.expose_secret().is_empty())
+    // Either name will do, and an empty one beside a good one is none (kubescape/operator #44 met one).
+    let token = [answer.token, answer.access_token]
+        .into_iter()
+        .flatten()
+        .find(|token| !token.expose_secret().is_empty())
         .ok_or_else(|| reply::protocol(&exchange, "the token service's answer has no token"))?;
     let header = bearer(&token)
         .ok_or_else(|| reply::protocol(&exchange, "the token cannot be sent in a header"))?;
-    let life = answer
-        .expires_in
+    Ok(Token {
+        header,
+        expires: Instant::now() + life(answer.expires_in),
+    })
+}
+
+/// How long a token is used that the service gives for so many seconds.
+fn life(expires_in: Option<u64>) -> Duration {
+    let life = expires_in
         .filter(|seconds| *seconds > 0)
         .map_or(DEFAULT_LIFE, Duration::from_secs)
         .min(Duration::from_secs(24 * 3600));
     // A tenth is kept back, so that no request leaves with a token that dies on the way.
-    Ok(Token {
-        header,
-        expires: Instant::now() + life - life / 10,
-    })
+    life - life / 10
 }
 
 /// The header for Basic authentication, where there is a user name and password.
@@ -156,6 +161,18 @@ mod tests {
         assert_eq!(format!("{header:?}"), "Sensitive");
         assert!(!format!("{auth:?}").contains("hush"));
         assert!(bearer(&"with\nnewline".into()).is_none());
+    }
+
+    #[test]
+    fn a_token_without_a_stated_life_is_used_for_less_than_a_minute() {
+        for (expires_in, seconds) in [
+            (None, 54),
+            (Some(0), 54),
+            (Some(300), 270),
+            (Some(u64::MAX), 77_760),
+        ] {
+            assert_eq!(life(expires_in), Duration::from_secs(seconds));
+        }
     }
 
     #[test]

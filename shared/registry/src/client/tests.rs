@@ -3,6 +3,7 @@
 
 mod access;
 mod hostile;
+mod services;
 mod smuggling;
 mod ways;
 
@@ -16,6 +17,7 @@ use super::*;
 use crate::auth::{Auth, CredentialError, StaticCredentials};
 use crate::fake::{
     Access, Fake, Fault, Image, ImageSpec, What, bytes_of_size, client, digest, image, index,
+    referrer,
 };
 use crate::repository::Repository;
 

@@ -146,6 +146,7 @@ impl Run<'_> {
             to: &self.to,
             clock: &self.clock,
             mount_from: self.neighbours(),
+            closed: std::sync::Mutex::default(),
             resume: &self.options.resume,
             ranges: self.options.ranges,
             progress: Arc::clone(&self.options.progress),

@@ -161,12 +161,7 @@ impl<'a> Run<'a> {
             (None, _) => None,
         };
         let existing = match &wanted {
-            Some(wanted) => self
-                .to
-                .place()
-                .find(wanted)
-                .await
-                .map_err(CopyError::Target)?,
+            Some(wanted) => self.to.existing(wanted).await?,
             None => None,
         };
         if let Some(filter) = &self.options.platforms {

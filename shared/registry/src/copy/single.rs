@@ -79,7 +79,7 @@ impl Run<'_> {
     }
 
     async fn lacks(&self, blob: &Descriptor) -> Result<Option<Digest>, CopyError> {
-        let there = self.to.place().has_blob(&blob.digest).await;
+        let there = self.to.place().has_blob(blob).await;
         let there = there.map_err(CopyError::Target)?;
         Ok((!there).then(|| blob.digest.clone()))
     }

@@ -1,6 +1,7 @@
 //! The target of a copy: a place whose repository may have to be created first.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -27,6 +28,8 @@ pub(super) struct Target {
     place: Place,
     create: Option<Arc<dyn CreateRepository>>,
     created: OnceCell<()>,
+    /// Whether an image was found under the name that the copy writes.
+    has_image: AtomicBool,
 }
 
 impl Target {
@@ -35,11 +38,24 @@ impl Target {
             place,
             create,
             created: OnceCell::new(),
+            has_image: AtomicBool::new(false),
         }
     }
 
     pub(super) fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// What stands under the name that the copy writes.
+    pub(super) async fn existing(&self, name: &Reference) -> Result<Option<Descriptor>, CopyError> {
+        let found = self.place.find(name).await.map_err(CopyError::Target)?;
+        self.has_image.fetch_or(found.is_some(), Ordering::Relaxed);
+        Ok(found)
+    }
+
+    /// Whether an image was found there, so that its blobs are in the repository.
+    pub(super) fn has_image(&self) -> bool {
+        self.has_image.load(Ordering::Relaxed)
     }
 
     pub(super) async fn start_upload(

@@ -9,6 +9,7 @@ mod layouts;
 mod platforms;
 mod ranges;
 mod referrers;
+mod silent;
 mod throttled;
 mod verify;
 

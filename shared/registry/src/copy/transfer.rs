@@ -2,7 +2,8 @@
 
 mod upload;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError};
 
 use steward_core::RepositoryPath;
 use tokio::sync::Mutex;
@@ -27,6 +28,9 @@ pub(super) struct Mover<'a> {
     pub(super) to: &'a Target,
     pub(super) clock: &'a Clock,
     pub(super) mount_from: Vec<RepositoryPath>,
+    /// Those of them that nothing may be mounted from. Each refusal costs a token or two and an upload
+    /// that was opened for nothing.
+    pub(super) closed: std::sync::Mutex<HashSet<RepositoryPath>>,
     pub(super) resume: &'a [UploadState],
     pub(super) ranges: Option<Ranges>,
     pub(super) progress: Arc<dyn Progress>,
@@ -62,17 +66,20 @@ impl Mover<'_> {
         known: Known<'_>,
     ) -> Result<Ended, CopyError> {
         match self.to.place() {
-            Place::Repository(repository) => self.to_registry(repository, blob, known).await,
+            Place::Repository(repository) => {
+                let ended = self.to_registry(repository, blob, known).await?;
+                if matches!(ended, Ended::There(_)) {
+                    let probes = repository.client().probes();
+                    probes.saw_blob(repository, &blob.digest);
+                }
+                Ok(ended)
+            }
             Place::Layout(layout) => self.to_layout(layout, blob).await,
         }
     }
 
     async fn to_layout(&self, layout: &Layout, blob: &Descriptor) -> Result<Ended, CopyError> {
-        if layout
-            .has_blob(&blob.digest)
-            .await
-            .map_err(CopyError::Target)?
-        {
+        if layout.has_blob(blob).await.map_err(CopyError::Target)? {
             return Ok(Ended::There(Moved::Present));
         }
         let stopped = Ended::Stopped {
@@ -222,19 +229,29 @@ impl Mover<'_> {
         let mut session = None;
         let neighbours = known.neighbour.into_iter().chain(&self.mount_from);
         for from in neighbours {
+            if self.closed().contains(from) {
+                continue;
+            }
             match self.mount(to, blob, from).await? {
                 Started::Exists => return Ok(Start::Done(Moved::Mounted)),
                 Started::Session(refused) => session = Some(refused),
             }
         }
-        let probes = to.endpoint().kind == Kind::Distribution;
+        let registry = to.client().probes();
+        let probes = to.endpoint().kind == Kind::Distribution && !registry.is_silent(to.host());
         if session.is_none() && probes && !known.absent {
             // To mount a blob from the repository itself tells whether it is there, and opens the
             // upload where it is not: one request for both.
-            return Ok(match self.mount(to, blob, to.path()).await? {
-                Started::Exists => Start::Done(Moved::Present),
-                Started::Session(session) => Start::Session(session),
-            });
+            match self.mount(to, blob, to.path()).await? {
+                Started::Exists => {
+                    registry.answered(to.host());
+                    return Ok(Start::Done(Moved::Present));
+                }
+                Started::Session(opened) => session = Some(opened),
+            }
+        }
+        if probes && !known.absent && self.overlooked(to, blob).await {
+            return Ok(Start::Done(Moved::Present));
         }
         // These registries say nothing about blobs of their own when they refuse a mount, and a
         // look is cheaper than a layer.
@@ -256,6 +273,18 @@ impl Mover<'_> {
         })
     }
 
+    /// Whether the target has a blob that it did not mount. Looks only where there is reason to
+    /// doubt the refusal, so that nothing is added to a copy into a new repository.
+    async fn overlooked(&self, to: &Repository, blob: &Descriptor) -> bool {
+        let registry = to.client().probes();
+        if !registry.is_doubtful(to, &blob.digest, self.to.has_image()) {
+            return false;
+        }
+        let found = self.is_there(to, blob).await;
+        registry.looked(to.host(), found);
+        found
+    }
+
     async fn mount(
         &self,
         to: &Repository,
@@ -269,12 +298,22 @@ impl Mover<'_> {
         match mounted {
             // Who may not read the other repository, or names one that is gone, can still upload.
             Err(CopyError::Target(
-                RegistryError::Unauthorized(_)
+                error @ (RegistryError::Unauthorized(_)
                 | RegistryError::Denied(_)
-                | RegistryError::NotFound(_),
-            )) if from != to.path() => self.to.start_upload(to, None, None).await,
+                | RegistryError::NotFound(_)),
+            )) if from != to.path() => {
+                // What is not found may be this blob alone.
+                if !error.is_not_found() {
+                    self.closed().insert(from.clone());
+                }
+                self.to.start_upload(to, None, None).await
+            }
             other => other,
         }
+    }
+
+    fn closed(&self) -> std::sync::MutexGuard<'_, HashSet<RepositoryPath>> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn download(&self, blob: &Descriptor) -> Download {

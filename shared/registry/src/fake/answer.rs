@@ -69,6 +69,10 @@ impl Asked {
             .map(|(_, value)| value.as_str())
     }
 
+    pub(super) fn parameters(&self) -> &[(String, String)] {
+        &self.query
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

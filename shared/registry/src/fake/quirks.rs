@@ -14,6 +14,8 @@ pub(crate) enum Access {
         /// The refresh token that the service takes.
         refresh: Option<String>,
     },
+    /// A token service as one of the makers runs it.
+    Service(Box<super::TokenService>),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +104,8 @@ pub(crate) struct Quirks {
     pub(crate) location_origin: Option<String>,
     /// Blobs are served from this origin.
     pub(crate) blob_origin: Option<String>,
+    /// Blobs are served from a path below this one, on the registry itself.
+    pub(crate) blob_path: Option<&'static str>,
     pub(crate) no_digest_header: bool,
     pub(crate) wrong_digest_header: bool,
     pub(crate) immutable: bool,

@@ -6,8 +6,14 @@ use super::{Access, State, digest};
 
 impl State {
     pub(super) fn route(&mut self, asked: &Asked) -> Plain {
+        if let Some(answer) = self.serve_token(asked) {
+            return answer;
+        }
         if asked.path == "/token" {
             return self.token(asked);
+        }
+        if let Some(digest) = self.at_blob_path(asked) {
+            return self.blob_bytes(asked, &digest);
         }
         if let Some(refusal) = self.refuse(asked) {
             return refusal;
@@ -39,6 +45,7 @@ impl State {
         let shown = asked.header("authorization");
         match &self.quirks.access {
             Access::Open => None,
+            Access::Service(service) => self.judge_token(service, asked),
             Access::Basic(pair) => {
                 let expected = format!("Basic {}", base64(pair));
                 (shown != Some(&expected)).then(|| {
@@ -107,6 +114,19 @@ impl State {
             let to = format!("{origin}/v2/{name}/blobs/{digest}?X-Signature=secret");
             return Plain::new(307).header("location", to);
         }
+        if let Some(path) = self.quirks.blob_path {
+            return Plain::new(302).header("location", format!("{path}/{digest}"));
+        }
+        self.blob_bytes(asked, digest)
+    }
+
+    /// The blob that a request to the path of blobs is for.
+    fn at_blob_path(&self, asked: &Asked) -> Option<String> {
+        let digest = asked.path.strip_prefix(self.quirks.blob_path?)?;
+        Some(digest.trim_start_matches('/').to_owned())
+    }
+
+    fn blob_bytes(&self, asked: &Asked, digest: &str) -> Plain {
         let bytes = self.store.blobs[digest].clone();
         let range = asked
             .header("range")
@@ -297,7 +317,7 @@ const ROUTES: [(&str, Route); 5] = [
     }),
 ];
 
-fn base64(text: &str) -> String {
+pub(super) fn base64(text: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(text)
 }

@@ -1,27 +1,29 @@
 use std::collections::HashSet;
 
 use http::Method;
-use http::header::LINK;
 use serde::Deserialize;
 use steward_core::{RegistryHost, RepositoryPath};
 
-use super::tags::listing_does_not_end;
+use super::listing::{Pages, does_not_end};
 use crate::auth::Scope;
 use crate::client::Client;
 use crate::error::RegistryError;
-use crate::origin::{Hop, next_link};
-use crate::reply;
+use crate::origin::Hop;
 use crate::request::Call;
 
 /// Names per page.
 const PAGE: usize = 1000;
 /// A registry that pages on after 200,000 names is not well: ECR's quota is 100,000.
 const MAX_PAGES: usize = 200;
-/// The largest page that is read: 1,000 names of 256 characters, and room.
-const MAX_PAGE_BYTES: usize = 1024 * 1024;
+const PAGES: Pages = Pages {
+    of: "repositories",
+    // 1,000 names of 256 characters, and room.
+    limit: 1024 * 1024,
+    wanted: |_| true,
+};
 
 #[derive(Deserialize)]
-struct Page {
+struct Names {
     /// `null` in some registries where there are none.
     #[serde(default)]
     repositories: Option<Vec<String>>,
@@ -47,27 +49,19 @@ impl Client {
         let mut seen = HashSet::new();
         for _ in 0..MAX_PAGES {
             if !seen.insert(hop.url.clone()) {
-                return Err(listing_does_not_end(&hop));
+                return Err(does_not_end(&hop));
             }
             let call = Call::new(Method::GET, hop.clone(), Scope::catalog());
-            let reply = registry.send(call).await?;
-            let next = reply
-                .header(LINK)
-                .and_then(next_link)
-                .map(|link| Hop::next_page(registry.endpoint(), &hop.url, link))
-                .transpose()?;
-            let exchange = reply.exchange;
-            let bytes = reply::body(reply.response, &exchange, MAX_PAGE_BYTES).await?;
-            let page: Page = serde_json::from_slice(&bytes).map_err(|_| {
-                reply::protocol(&exchange, "the list of repositories cannot be read")
-            })?;
-            let found = page.repositories.unwrap_or_default();
+            let Some(page) = registry.page::<Names>(call, PAGES).await? else {
+                return Ok(names);
+            };
+            let found = page.content.repositories.unwrap_or_default();
             names.extend(found.iter().filter_map(|name| name.parse().ok()));
-            match next {
+            match page.next {
                 Some(next) => hop = next,
                 None => return Ok(names),
             }
         }
-        Err(listing_does_not_end(&hop))
+        Err(does_not_end(&hop))
     }
 }

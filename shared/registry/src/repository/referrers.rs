@@ -1,23 +1,31 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, LINK};
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 use steward_core::{Digest, Reference, Tag};
 
-use super::tags::listing_does_not_end;
+use super::listing::{self, Pages, does_not_end};
 use super::{Repository, escaped};
-use crate::error::RegistryError;
+use crate::error::{Exchange, RegistryError};
 use crate::manifest::{Descriptor, Manifest, MediaType};
-use crate::origin::{Hop, next_link};
 use crate::reply;
 use crate::request::Call;
 
 /// An image with more referrers is not copied: the memory for the list is bounded.
 const MAX_REFERRERS: usize = 1000;
 const MAX_PAGES: usize = 50;
-const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+const PAGES: Pages = Pages {
+    of: "referrers",
+    limit: 4 * 1024 * 1024,
+    // A web page behind a catch-all route is no list of referrers.
+    wanted: |reply| {
+        reply
+            .header(CONTENT_TYPE)
+            .is_some_and(|text| text.starts_with(MediaType::OciIndex.as_str()))
+    },
+};
 
 /// The image index that lists referrers, in the API as in the tag schema.
 #[derive(Serialize, Deserialize)]
@@ -81,40 +89,29 @@ impl Repository {
         let mut seen = HashSet::new();
         for page in 0..MAX_PAGES {
             if !seen.insert(hop.url.clone()) {
-                return Err(listing_does_not_end(&hop));
+                return Err(does_not_end(&hop));
             }
             let call = Call::new(Method::GET, hop.clone(), self.read_scope()).header(
                 ACCEPT,
                 HeaderValue::from_static(MediaType::OciIndex.as_str()),
             );
-            let reply = match self.send(call).await {
-                Ok(reply) => reply,
+            let read = match self.page::<ReferrersIndex>(call, PAGES).await {
+                Ok(read) => read,
                 // Registries without the API answer 404, and some old ones 400 or 405, because
                 // they take the path for something else.
                 Err(error) if page == 0 && is_no_api(&error) => return Ok(None),
                 Err(error) => return Err(error),
             };
-            // A web page behind a catch-all route is no list of referrers.
-            let is_index = reply
-                .header(CONTENT_TYPE)
-                .is_some_and(|text| text.starts_with(MediaType::OciIndex.as_str()));
-            if !is_index {
+            let Some(listing::Page { content, next }) = read else {
                 return if page == 0 {
                     Ok(None)
                 } else {
-                    Err(reply.protocol("a page of referrers that is no image index"))
+                    let exchange = Exchange::new(&Method::GET, &hop.url);
+                    let reason = "a page of referrers that is no image index";
+                    Err(reply::protocol(&exchange, reason))
                 };
-            }
-            let next = reply
-                .header(LINK)
-                .and_then(next_link)
-                .map(|link| Hop::next_page(self.endpoint(), &hop.url, link))
-                .transpose()?;
-            let exchange = reply.exchange;
-            let bytes = reply::body(reply.response, &exchange, MAX_PAGE_BYTES).await?;
-            let index: ReferrersIndex = serde_json::from_slice(&bytes)
-                .map_err(|_| reply::protocol(&exchange, "the list of referrers cannot be read"))?;
-            found.extend(index.manifests);
+            };
+            found.extend(content.manifests);
             if found.len() > MAX_REFERRERS {
                 return Err(too_many(self, digest));
             }
@@ -123,7 +120,7 @@ impl Repository {
                 None => return Ok(Some(found)),
             }
         }
-        Err(listing_does_not_end(&hop))
+        Err(does_not_end(&hop))
     }
 
     async fn referrers_by_tag(&self, digest: &Digest) -> Result<Vec<Descriptor>, RegistryError> {

@@ -220,3 +220,35 @@ async fn a_registry_token_that_is_refused_is_fetched_anew() {
     repository.resolve(&v1()).await.unwrap();
     assert_eq!(fake.count("GET", "/token"), 0);
 }
+
+#[tokio::test]
+async fn an_empty_token_beside_a_good_one_is_none() {
+    for answer in [
+        r#"{"token":"","access_token":"good"}"#,
+        r#"{"token":"good","access_token":""}"#,
+        r#"{"token":null,"access_token":"good"}"#,
+    ] {
+        let (fake, _) = with_image(|q| {
+            q.access = bearer(Some(PAIR), None, None);
+            let what = What::Bytes(answer.as_bytes().to_vec());
+            q.faults = vec![Fault::new("GET", "/token", 1, what)];
+        })
+        .await;
+        fake.state().tokens.push(("good".to_owned(), 10));
+        knowing(&fake, basic()).manifest(&v1()).await.unwrap();
+        assert_eq!(fake.count("GET", "/token"), 1, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_nothing_but_empty_tokens_is_an_error() {
+    let (fake, _) = with_image(|q| {
+        q.access = bearer(Some(PAIR), None, None);
+        let what = What::Bytes(br#"{"token":"","access_token":""}"#.to_vec());
+        q.faults = vec![Fault::new("GET", "/token", 9, what)];
+    })
+    .await;
+    let error = knowing(&fake, basic()).manifest(&v1()).await.unwrap_err();
+    assert_eq!(error.error_type(), "registry_protocol");
+    assert_eq!(fake.count("GET", "/token"), 1);
+}

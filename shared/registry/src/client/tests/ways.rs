@@ -57,6 +57,42 @@ async fn all_repositories_are_listed_over_all_pages() {
 }
 
 #[tokio::test]
+async fn a_listing_that_breaks_off_on_its_way_is_asked_for_again() {
+    let fake = Fake::with(|q| q.referrers_api = true).await;
+    let app = image(ImageSpec::default());
+    for tag in ["a", "b", "c"] {
+        fake.push("team/app", Some(tag), &app);
+    }
+    fake.push("team/app", None, &referrer(&app, 1));
+    let client = client().build().unwrap();
+    let repository = client
+        .repository(&fake.host(), &"team/app".parse().unwrap())
+        .unwrap();
+    let subject: Digest = app.digest.parse().unwrap();
+    for path in ["/tags/list", "/_catalog", "/referrers/"] {
+        let cut = |times| Fault::new("GET", path, times, What::CutReply(5));
+        let listed = || async {
+            Ok::<usize, RegistryError>(match path {
+                "/tags/list" => repository.tags().await?.len(),
+                "/_catalog" => client.repositories(&fake.host()).await?.len(),
+                _ => repository.referrers(&subject, None).await?.len(),
+            })
+        };
+        let whole = listed().await.unwrap();
+        assert!(whole > 0);
+        fake.quirks(|q| q.faults = vec![cut(2)]);
+        assert_eq!(listed().await.unwrap(), whole, "{path}");
+        fake.quirks(|q| q.faults = vec![cut(100)]);
+        fake.forget_log();
+        let error = listed().await.unwrap_err();
+        assert!(error.is_transient(), "{path}: {error:?}");
+        let attempts = RetryPolicy::immediate().attempts as usize;
+        assert_eq!(fake.log().len(), attempts, "{path}");
+        fake.quirks(|q| q.faults.clear());
+    }
+}
+
+#[tokio::test]
 async fn a_manifest_or_a_tag_can_be_deleted() {
     let (fake, image) = with_image(|_| {}).await;
     let repository = fake.repository("team/app");

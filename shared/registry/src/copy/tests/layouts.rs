@@ -86,3 +86,56 @@ async fn a_broken_copy_leaves_no_half_file_in_a_folder() {
     let blobs = std::fs::read_dir(folder.path().join("blobs/sha256")).unwrap();
     assert_eq!(blobs.count(), 0);
 }
+
+#[tokio::test]
+async fn a_file_of_the_wrong_length_or_no_manifest_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = Fake::start().await;
+    let child = image(ImageSpec {
+        layers: vec![bytes_of_size(600_000, 5)],
+        ..ImageSpec::default()
+    });
+    let app = index(vec![child.clone()]);
+    from.push("team/app", Some("v1"), &app);
+    let layout = Layout::create(folder.path()).await.unwrap();
+    let blobs = folder.path().join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).unwrap();
+    let file = |digest: &str| blobs.join(digest.trim_start_matches("sha256:"));
+    // As a tool leaves them that was killed while it wrote in place.
+    for (digest, bytes) in &child.blobs {
+        std::fs::write(file(digest), &bytes[..bytes.len() - 1]).unwrap();
+    }
+    std::fs::write(file(&child.digest), "{").unwrap();
+    let mut into = request(&from, &from);
+    into.to = layout.clone().into();
+    let report = done(&into, &CopyOptions::default()).await;
+    assert_eq!((report.blobs.present, report.blobs.copied), (0, 2));
+    for (digest, bytes) in &child.blobs {
+        assert_eq!(&std::fs::read(file(digest)).unwrap(), bytes);
+    }
+    assert_eq!(std::fs::read(file(&child.digest)).unwrap(), child.manifest);
+}
+
+#[tokio::test]
+async fn a_file_of_the_right_length_is_taken_by_its_name_and_noticed_when_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (Fake::start().await, Fake::start().await);
+    let app = image(ImageSpec::default());
+    from.push("team/app", Some("v1"), &app);
+    let layout = Layout::create(folder.path()).await.unwrap();
+    let blobs = folder.path().join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).unwrap();
+    for (digest, bytes) in &app.blobs {
+        let name = digest.trim_start_matches("sha256:");
+        std::fs::write(blobs.join(name), vec![0; bytes.len()]).unwrap();
+    }
+    let mut into = request(&from, &to);
+    into.to = layout.clone().into();
+    let report = done(&into, &CopyOptions::default()).await;
+    assert_eq!(report.blobs.present, 2);
+    let mut out = request(&from, &to);
+    out.from = layout.into();
+    let error = copy(&out, &CopyOptions::default()).await.unwrap_err();
+    assert_eq!(error.error_type(), "digest_mismatch");
+    assert_eq!(to.tagged("dr/team/app", "v1"), None);
+}
