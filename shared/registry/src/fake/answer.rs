@@ -154,6 +154,10 @@ pub(super) async fn answer(state: Shared, request: Request<Incoming>) -> Answer 
             );
             plain
         }
+        Some(What::LoseReply) => {
+            state.lock().unwrap().route(&asked);
+            return Err(Cut);
+        }
         Some(What::Redirect(to)) => Plain::new(307).header("location", to),
         Some(What::Bytes(bytes)) => {
             let mut plain = state.lock().unwrap().route(&asked).without_length();

@@ -40,6 +40,8 @@ pub(crate) enum What {
     HangRequest(u64),
     /// Cuts the connection after so many bytes of the reply's body.
     CutReply(u64),
+    /// Does what was asked, and cuts the connection before the reply.
+    LoseReply,
     /// Redirects (307) to an address.
     Redirect(String),
     /// Sends these bytes instead.

@@ -115,6 +115,29 @@ async fn a_cut_upload_begins_afresh_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_blob_whose_answer_was_lost_is_not_sent_again() {
+    for host in [
+        None,
+        Some("ghcr.io"),
+        Some("contoso.azurecr.io"),
+        Some("111122223333.dkr.ecr.eu-west-1.amazonaws.com"),
+    ] {
+        let (from, to) = (Fake::start().await, Fake::start().await);
+        let app = image(ImageSpec::default());
+        from.push("team/app", Some("v1"), &app);
+        let lost = Fault::new("PUT", "/blobs/uploads/", 1, What::LoseReply);
+        to.quirks(|quirks| quirks.faults = vec![lost]);
+        let request = match host {
+            Some(host) => budget::to_named(&from, &to, host),
+            None => request(&from, &to),
+        };
+        done(&request, &CopyOptions::default()).await;
+        assert_eq!(to.count("PUT", "/blobs/uploads/"), 2, "{host:?}");
+        assert!(to.tagged("dr/team/app", "v1").is_some());
+    }
+}
+
+#[tokio::test]
 async fn wrong_bytes_never_complete_an_upload() {
     let (from, to) = (Fake::start().await, Fake::start().await);
     let (image, layer) = big();

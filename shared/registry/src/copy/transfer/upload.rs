@@ -200,9 +200,14 @@ impl Upload<'_> {
         self.source = Arc::new(Mutex::new(self.mover.download(self.blob)));
         self.start = 0;
         // Where only the answer was lost, the blob is there: Distribution says so to a mount from where
-        // it is, and opens an upload where it is not.
+        // it is, and opens an upload where it is not. Others are asked.
+        let probes = self.to.client().probes();
+        let answers = self.kind() == Kind::Distribution && !probes.is_silent(self.to.host());
+        if !answers && self.mover.is_there(self.to, self.blob).await {
+            return Ok(false);
+        }
         let digest = Some(&self.blob.digest);
-        let mount = digest.filter(|_| self.kind() == Kind::Distribution);
+        let mount = digest.filter(|_| answers);
         let from = mount.map(|_| self.to.path());
         match self.mover.to.start_upload(self.to, mount, from).await? {
             Started::Exists => Ok(false),
