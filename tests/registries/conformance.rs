@@ -235,12 +235,14 @@ async fn what_is_unchanged_is_not_written(registry: &Registry) {
     assert_eq!(writes(), before);
     // Another tag of the same image is a manifest and no blob.
     let report = again("v2").await;
+    assert_eq!((report.blobs.present, report.bytes), (4, 0), "{report:?}");
+    // A look at the tag, one question for each blob, the manifest.
+    let least = 1 + 4 + 1;
     match registry.ways.probes {
-        Probes::InVain => assert_eq!(report.bytes, first.payload(), "{report:?}"),
+        // The client knows what it has brought, and looks where the answer says otherwise.
+        Probes::InVain => assert!((least..=least + 4).contains(&report.requests.target)),
         Probes::Answers | Probes::NotAsked => {
-            assert_eq!((report.blobs.present, report.bytes), (4, 0), "{report:?}");
-            // A look at the tag, one question for each blob, the manifest.
-            assert_eq!(report.requests.target, 1 + 4 + 1, "{report:?}");
+            assert_eq!(report.requests.target, least, "{report:?}");
         }
     }
     assert_there(&there, &named("v2"), &first).await;

@@ -24,8 +24,8 @@ pub(crate) struct Ways {
     pub(crate) mounts: bool,
     /// It tells whether it has a blob when it is asked to mount it from where it is, so that one
     /// request asks and opens the upload. Distribution does. ECR does not, and the client knows:
-    /// it looks first. ferro-oci-server does not either, and nothing tells the client: a blob that
-    /// is there moves again with each new image.
+    /// it looks first. ferro-oci-server does not either, and the client learns it from a blob that is
+    /// there after all.
     pub(crate) probes: Probes,
     /// It cuts the list of tags into pages. Distribution does from 3.0 on.
     pub(crate) pages: bool,
