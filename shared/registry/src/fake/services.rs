@@ -57,8 +57,8 @@ pub(crate) fn github() -> TokenService {
 
 /// The user name says what the password is: an access token, a key file, or one in base64
 /// (cloud.google.com/artifact-registry/docs/docker/authentication). The challenge need not name a
-/// service (apple/container#1026). Downloads are redirected to a
-/// path on the same host (`/artifacts-downloads/…`, astral-sh/uv#13041).
+/// service (apple/container#1026). Downloads are redirected to a path on the same host
+/// (`/artifacts-downloads/…`, astral-sh/uv#13041).
 pub(crate) fn google() -> TokenService {
     TokenService {
         registry: "europe-west1-docker.pkg.dev",
