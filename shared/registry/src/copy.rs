@@ -8,6 +8,7 @@ mod batch;
 mod blobs;
 mod clock;
 mod engine;
+mod lanes;
 mod options;
 mod platforms;
 mod progress;

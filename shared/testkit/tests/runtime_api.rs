@@ -320,11 +320,7 @@ fn a_start_is_measured_and_its_process_ends() {
     let start = first_poll(&function(), &options(&[])).expect("the function starts");
     assert!(start.after > Duration::ZERO);
     assert!(start.resident > 1 << 20, "{start:?}");
-    let impatient = FunctionOptions {
-        init_timeout: Duration::from_millis(300),
-        ..options(&[("BREAK", "exit")])
-    };
-    let broken = first_poll(&function(), &impatient);
+    let broken = first_poll(&function(), &options(&[("BREAK", "exit")]));
     assert!(
         matches!(broken, Err(FunctionError::Exited { .. })),
         "{broken:?}"

@@ -70,9 +70,19 @@ impl Bench<'_> {
         term::step(format!("{name}: pushing what will be copied"));
         let source = Registry::start(self.registry, &self.folder.join("source"))?;
         push_all(&source, &case.images).await?;
-        let mut rows: Vec<Row> = self.peers.iter().map(|peer| Row::new(peer.name)).collect();
+        let mut rows: Vec<(&Peer, Row)> = self
+            .peers
+            .iter()
+            .filter(|peer| case.copies.len() > 1 || !peer.is_for_many())
+            .map(|peer| (peer, Row::new(peer.name)))
+            .collect();
+        let programs = rows.len();
         for round in 1..=self.rounds {
-            for (peer, row) in self.peers.iter().zip(&mut rows) {
+            // Each round begins with another program: being the first one may be worth something.
+            for turn in 0..programs {
+                let Some((peer, row)) = rows.get_mut((round - 1 + turn) % programs) else {
+                    continue;
+                };
                 if row.failure.is_some() {
                     continue;
                 }
@@ -87,6 +97,7 @@ impl Bench<'_> {
         }
         drop(source);
         let _ = std::fs::remove_dir_all(self.folder);
+        let rows: Vec<Row> = rows.into_iter().map(|(_, row)| row).collect();
         Ok(table::lines(name, case, &rows))
     }
 
@@ -113,14 +124,11 @@ impl Bench<'_> {
                 gates.target.addr().to_string(),
             ),
         };
+        // Or one program would wait for what another one wrote.
+        nix::unistd::sync();
         let before = Traffic::of(source, &target)?;
         let mut used = Usage::default();
-        for image in &case.copies {
-            let mut command = peer.copy(
-                &format!("{from}/{image}"),
-                &format!("{to}/{image}"),
-                self.folder,
-            )?;
+        for mut command in peer.copies(&from, &to, &case.copies, self.folder)? {
             used += run(&mut command)?;
         }
         let mut traffic = Traffic::of(source, &target)?.since(before);

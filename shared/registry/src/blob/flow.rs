@@ -12,12 +12,12 @@ const FINAL_PATIENCE: u32 = 5;
 /// How far an upload has come: who waits for the reply sees whether anything moves.
 pub(crate) struct Flow {
     sent: AtomicU64,
-    told: Box<dyn Fn(u64) + Send + Sync>,
+    told: Box<dyn Fn(u64, u64) + Send + Sync>,
 }
 
 impl Flow {
-    /// `told` is called with the position in the blob whenever it changes.
-    pub(crate) fn new(told: impl Fn(u64) + Send + Sync + 'static) -> Self {
+    /// `told` is called with the bytes that moved and the position in the blob, whenever it changes.
+    pub(crate) fn new(told: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
         Self {
             sent: AtomicU64::new(0),
             told: Box::new(told),
@@ -35,7 +35,7 @@ impl Flow {
 
     pub(super) fn moved(&self, bytes: u64) {
         let position = self.sent.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        (self.told)(position);
+        (self.told)(bytes, position);
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
     #[tokio::test]
     async fn an_upload_that_stands_still_is_given_up_and_one_that_moves_is_not() {
         let idle = Duration::from_millis(20);
-        let flow = Flow::new(|_| {});
+        let flow = Flow::new(|_, _| {});
         assert!(
             watched(std::future::pending::<()>(), &flow, 10, idle)
                 .await

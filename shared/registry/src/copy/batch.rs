@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::lanes::Lanes;
 pub(super) use ledger::{Claim, Ledger};
 
 /// What several copies share: which blobs the targets have by now, which are on their way, and how
@@ -19,6 +20,7 @@ pub(super) use ledger::{Claim, Ledger};
 pub struct Batch {
     ledger: Arc<Ledger>,
     slots: Arc<Semaphore>,
+    lanes: Arc<Lanes>,
 }
 
 impl Batch {
@@ -29,11 +31,17 @@ impl Batch {
         Self {
             ledger: Arc::new(Ledger::new(remembered)),
             slots: Arc::new(Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS))),
+            lanes: Arc::new(Lanes::new(concurrency)),
         }
     }
 
     pub(super) fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+
+    /// What the large blobs of all copies share.
+    pub(super) fn lanes(&self) -> &Arc<Lanes> {
+        &self.lanes
     }
 
     /// Waits until one more blob may travel.

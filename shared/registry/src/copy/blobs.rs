@@ -145,6 +145,7 @@ impl Run<'_> {
             from: &self.from,
             to: &self.to,
             clock: &self.clock,
+            lanes: &self.lanes,
             mount_from: self.neighbours(),
             closed: std::sync::Mutex::default(),
             resume: &self.options.resume,

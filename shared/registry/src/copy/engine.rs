@@ -1,5 +1,7 @@
 //! The order of a copy.
 
+use std::sync::Arc;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 use steward_core::facts::Platform;
 use steward_core::{Digest, Reference};
@@ -7,6 +9,7 @@ use tokio::time::Instant;
 
 use super::CopyError;
 use super::clock::Clock;
+use super::lanes::Lanes;
 use super::options::{CopyOptions, CopyRequest, Verify};
 use super::platforms::{self, Selected, Selection};
 use super::progress::ProgressEvent;
@@ -26,6 +29,7 @@ pub(super) struct Run<'a> {
     pub(super) to: Target,
     pub(super) options: &'a CopyOptions,
     pub(super) clock: Clock,
+    pub(super) lanes: Arc<Lanes>,
     pub(super) tally: Tally,
     started: Instant,
 }
@@ -88,11 +92,16 @@ impl<'a> Run<'a> {
             Place::Repository(repository) => Place::Repository(repository.for_writing()),
             layout @ Place::Layout(_) => layout,
         };
+        let lanes = match &options.batch {
+            Some(batch) => Arc::clone(batch.lanes()),
+            None => Arc::new(Lanes::new(options.concurrency)),
+        };
         Self {
             from: from.metered(),
             to: Target::new(to, options.create.clone()),
             options,
             clock: Clock::new(options.deadline),
+            lanes,
             tally: Tally::default(),
             started: Instant::now(),
         }

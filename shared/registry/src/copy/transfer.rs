@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::CopyError;
 use super::clock::{Clock, Way};
+use super::lanes::{Lane, Lanes};
 use super::progress::{Moved, Progress, ProgressEvent};
 use super::target::Target;
 use crate::blob::{Download, Flow, Ranges, Started, UploadSession, UploadState};
@@ -27,6 +28,7 @@ pub(super) struct Mover<'a> {
     pub(super) from: &'a Place,
     pub(super) to: &'a Target,
     pub(super) clock: &'a Clock,
+    pub(super) lanes: &'a Arc<Lanes>,
     pub(super) mount_from: Vec<RepositoryPath>,
     /// Those of them that nothing may be mounted from. Each refusal costs a token or two and an upload
     /// that was opened for nothing.
@@ -86,13 +88,21 @@ impl Mover<'_> {
             moved: 0,
             upload: None,
         };
+        let Some(_lane) = self.lane(blob.size).await else {
+            return Ok(stopped);
+        };
         if self.clock.way(blob.size, None) == Way::Later {
             return Ok(stopped);
         }
         self.started(blob);
         let began = Instant::now();
         let mut source = self.download(blob);
-        let written = layout.put_blob(&mut source, |sent| tell(&*self.progress, blob, sent));
+        let mut moved = 0;
+        let written = layout.put_blob(&mut source, |sent| {
+            self.lanes.moved(sent - moved);
+            moved = sent;
+            tell(&*self.progress, blob, sent);
+        });
         match self.clock.while_moving(written).await {
             None => Ok(stopped),
             Some(Ok(())) => {
@@ -116,6 +126,9 @@ impl Mover<'_> {
             upload: earlier.cloned(),
         };
         let left = blob.size - earlier.map_or(0, |state| state.offset.min(blob.size));
+        let Some(_lane) = self.lane(left).await else {
+            return Ok(nothing());
+        };
         let way = self.clock.way(left, resumable(to, blob).then_some(PART));
         if way == Way::Later {
             // A look tells what is left without opening an upload that nobody would close.
@@ -330,8 +343,17 @@ impl Mover<'_> {
 
     fn flow(&self, blob: &Descriptor) -> Arc<Flow> {
         let progress = Arc::clone(&self.progress);
+        let lanes = Arc::clone(self.lanes);
         let blob = blob.clone();
-        Arc::new(Flow::new(move |sent| tell(&*progress, &blob, sent)))
+        Arc::new(Flow::new(move |bytes, sent| {
+            lanes.moved(bytes);
+            tell(&*progress, &blob, sent);
+        }))
+    }
+
+    /// Waits for a lane as long as things may move. Nothing where time is up.
+    async fn lane(&self, size: u64) -> Option<Option<Lane>> {
+        self.clock.while_moving(self.lanes.enter(size)).await
     }
 }
 

@@ -20,15 +20,20 @@ pub(in crate::bench) struct Peer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Arguments {
     Steward,
+    /// All images in one call.
+    StewardList,
     Skopeo,
     Crane,
+    /// All tags of a repository in one call.
+    CraneAll,
     Regctl,
     Ocync,
 }
 
 /// Programs that are measured where they are: on `PATH`, or where the variable says.
-const OPTIONAL: [(&str, &str, Arguments); 3] = [
+const OPTIONAL: [(&str, &str, Arguments); 4] = [
     ("crane", "BENCH_CRANE", Arguments::Crane),
+    ("crane --all-tags", "BENCH_CRANE", Arguments::CraneAll),
     ("regctl", "BENCH_REGCTL", Arguments::Regctl),
     ("ocync", "BENCH_OCYNC", Arguments::Ocync),
 ];
@@ -42,6 +47,11 @@ pub(super) fn all() -> anyhow::Result<Vec<Peer>> {
             arguments: Arguments::Steward,
         },
         Peer {
+            name: "steward copy --list",
+            program: crate::bench::steward()?,
+            arguments: Arguments::StewardList,
+        },
+        Peer {
             name: "skopeo",
             program: SKOPEO.ensure(&|line| term::step(line))?,
             arguments: Arguments::Skopeo,
@@ -50,7 +60,7 @@ pub(super) fn all() -> anyhow::Result<Vec<Peer>> {
     for (name, variable, arguments) in OPTIONAL {
         match std::env::var_os(variable)
             .map(PathBuf::from)
-            .or_else(|| find(name))
+            .or_else(|| name.split(' ').next().and_then(find))
         {
             Some(program) => peers.push(Peer {
                 name,
@@ -67,16 +77,65 @@ pub(super) fn all() -> anyhow::Result<Vec<Peer>> {
 
 impl Peer {
     pub(super) fn is_ours(&self) -> bool {
-        self.arguments == Arguments::Steward
+        matches!(self.arguments, Arguments::Steward | Arguments::StewardList)
     }
 
-    /// The command that copies one image, with everything below it, between registries that speak
-    /// plain HTTP. Nobody copies referrers, which not all of them can. `folder` is for what a program
-    /// wants to be told in a file.
-    pub(super) fn copy(&self, from: &str, to: &str, folder: &Path) -> anyhow::Result<Command> {
+    /// Whether it is of use only where there is more than one image to copy.
+    pub(super) fn is_for_many(&self) -> bool {
+        matches!(self.arguments, Arguments::StewardList | Arguments::CraneAll)
+    }
+
+    /// The commands that copy images (`repository:tag`), with everything below them, between registries
+    /// that speak plain HTTP. Nobody copies referrers, which not all of them can. `folder` is for what a
+    /// program wants to be told in a file.
+    pub(super) fn copies(
+        &self,
+        from: &str,
+        to: &str,
+        images: &[String],
+        folder: &Path,
+    ) -> anyhow::Result<Vec<Command>> {
+        match self.arguments {
+            Arguments::StewardList => {
+                let lines = images
+                    .iter()
+                    .map(|image| format!("{from}/{image} {to}/{image}\n"));
+                let file = folder.join("images.txt");
+                write(&file, &lines.collect::<String>())?;
+                let mut command = Command::new(&self.program);
+                command.args(["copy", "--quiet", "--no-referrers", "--list"]);
+                command.arg(&file);
+                Ok(vec![command])
+            }
+            Arguments::CraneAll => {
+                let mut repositories: Vec<&str> = images
+                    .iter()
+                    .filter_map(|image| image.rsplit_once(':').map(|(repository, _)| repository))
+                    .collect();
+                repositories.sort_unstable();
+                repositories.dedup();
+                let command = |repository| {
+                    let mut command = Command::new(&self.program);
+                    command.args(["copy", "--insecure", "--all-tags"]);
+                    command.arg(format!("{from}/{repository}"));
+                    command.arg(format!("{to}/{repository}"));
+                    command
+                };
+                Ok(repositories.into_iter().map(command).collect())
+            }
+            _ => images
+                .iter()
+                .map(|image| {
+                    self.copy(&format!("{from}/{image}"), &format!("{to}/{image}"), folder)
+                })
+                .collect(),
+        }
+    }
+
+    fn copy(&self, from: &str, to: &str, folder: &Path) -> anyhow::Result<Command> {
         let mut command = Command::new(&self.program);
         match self.arguments {
-            Arguments::Steward => {
+            Arguments::Steward | Arguments::StewardList => {
                 command.args(["copy", "--quiet", "--no-referrers", from, to]);
             }
             Arguments::Skopeo => {
@@ -85,7 +144,7 @@ impl Peer {
                 command.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
                 command.args([format!("docker://{from}"), format!("docker://{to}")]);
             }
-            Arguments::Crane => {
+            Arguments::Crane | Arguments::CraneAll => {
                 command.args(["copy", "--insecure", from, to]);
             }
             Arguments::Regctl => {
@@ -96,8 +155,7 @@ impl Peer {
                     .collect();
                 let file = folder.join("regctl.json");
                 let configuration = serde_json::json!({ "hosts": hosts });
-                std::fs::write(&file, configuration.to_string())
-                    .with_context(|| format!("cannot write {}", file.display()))?;
+                write(&file, &configuration.to_string())?;
                 command.env("REGCTL_CONFIG", &file);
                 command.args(["image", "copy", from, to]);
             }
@@ -107,4 +165,8 @@ impl Peer {
         }
         Ok(command)
     }
+}
+
+fn write(file: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
