@@ -31,8 +31,8 @@ struct Traffic {
     climb: Climb,
     used: usize,
     waiting: usize,
-    /// When the present measurement began; nothing while a lane is empty, because what comes through
-    /// then says nothing about another one.
+    /// When the present measurement began; nothing while nobody waits, because what comes through then
+    /// says nothing about another lane.
     since: Option<Instant>,
 }
 
@@ -82,7 +82,9 @@ impl Lanes {
     pub(super) fn moved(&self, bytes: u64) {
         self.moved.fetch_add(bytes, Ordering::Relaxed);
         let mut traffic = self.traffic();
-        if traffic.used < traffic.climb.lanes() || traffic.waiting == 0 {
+        // Streams that are one too many by now end with their blobs. A lane that somebody waits for is
+        // empty for a moment only.
+        if traffic.used > traffic.climb.lanes() || traffic.waiting == 0 {
             traffic.since = None;
             return;
         }
@@ -167,11 +169,13 @@ mod tests {
             .map(|_| {
                 let lanes = Arc::clone(&lanes);
                 tokio::spawn(async move {
-                    let _lane = lanes.enter(LARGE).await;
                     loop {
-                        tokio::time::sleep(Duration::from_millis(10)).await;
-                        let used = lanes.traffic().used as u64;
-                        lanes.moved(each.min(all / used) / 100);
+                        let _lane = lanes.enter(LARGE).await;
+                        for _ in 0..20 {
+                            tokio::time::sleep(Duration::from_millis(10)).await;
+                            let used = lanes.traffic().used as u64;
+                            lanes.moved(each.min(all / used) / 100);
+                        }
                     }
                 })
             })
