@@ -76,6 +76,16 @@ impl CopyError {
         matches!(self, Self::Source(error) if error.is_not_found())
     }
 
+    /// Whether the target refused a manifest because it lacks one of its blobs.
+    pub(super) fn is_blob_missing(&self) -> bool {
+        match self {
+            Self::Target(RegistryError::Refused(exchange) | RegistryError::NotFound(exchange)) => {
+                exchange.has_code("MANIFEST_BLOB_UNKNOWN") || exchange.has_code("BLOB_UNKNOWN")
+            }
+            _ => false,
+        }
+    }
+
     /// A stable name of the kind of error, for metrics, alarms and dead letters.
     #[must_use]
     pub fn error_type(&self) -> &'static str {

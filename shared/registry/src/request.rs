@@ -152,10 +152,23 @@ impl Repository {
     /// One attempt. What only reads follows redirects, without credentials once it has left the
     /// registry.
     async fn follow(&self, call: &Call) -> Result<Reply, RegistryError> {
-        let mut call = call.clone();
+        let asked = call;
+        let mut call = asked.clone();
         let action = Action::of(&call.method, call.hop.url.path());
+        let mut refused_elsewhere = false;
         for _ in 0..=MAX_REDIRECTS {
-            let reply = self.authenticated(&call, action).await?;
+            let reply = match self.authenticated(&call, action).await {
+                // An address that was signed for a time may have come late, or out of a cache. The
+                // registry has another one.
+                Err(RegistryError::Denied(_) | RegistryError::Unauthorized(_))
+                    if !call.hop.own && asked.hop.own && !refused_elsewhere =>
+                {
+                    refused_elsewhere = true;
+                    call = asked.clone();
+                    continue;
+                }
+                reply => reply?,
+            };
             if !reply.status().is_redirection() {
                 return Ok(reply);
             }

@@ -76,7 +76,7 @@ pub(super) async fn watched<F: Future>(
 mod tests {
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_upload_that_stands_still_is_given_up_and_one_that_moves_is_not() {
         let idle = Duration::from_millis(20);
         let flow = Flow::new(|_, _| {});

@@ -288,7 +288,7 @@ impl<'a> Run<'a> {
         self.tally.planned(&tree.blobs, tree.foreign);
         self.options.progress.event(&ProgressEvent::Planned {
             blobs: tree.blobs.len() as u64,
-            bytes: tree.blobs.iter().map(|blob| blob.size).sum(),
+            bytes: Descriptor::total(&tree.blobs),
         });
         let known = self.known_blobs(&tree.blobs).await;
         if !self.blobs(&tree.blobs, known.as_ref()).await? || self.clock.is_over() {
@@ -320,8 +320,14 @@ impl<'a> Run<'a> {
         manifest: &Manifest,
         root: bool,
     ) -> Result<bool, CopyError> {
-        let written = self.to.put_manifest(name, manifest, root).await;
-        let listed = written.inspect_err(|_| self.forget(manifest))?;
+        let mut written = self.to.put_manifest(name, manifest, root).await;
+        if let Err(error) = &written {
+            self.forget(manifest);
+            if error.is_blob_missing() && self.refill(manifest).await? {
+                written = self.to.put_manifest(name, manifest, root).await;
+            }
+        }
+        let listed = written?;
         self.tally.manifest();
         self.options.progress.event(&ProgressEvent::ManifestDone {
             digest: manifest.digest().clone(),
@@ -329,7 +335,7 @@ impl<'a> Run<'a> {
         Ok(listed)
     }
 
-    /// A refused manifest may lack a blob that somebody deleted meanwhile: the next copy looks again.
+    /// A refused manifest may lack a blob that somebody deleted meanwhile: the next look is at the target.
     fn forget(&self, manifest: &Manifest) {
         if let (Some(batch), Place::Repository(to)) = (&self.options.batch, self.to.place()) {
             for blob in manifest.blobs() {

@@ -39,7 +39,10 @@ impl Tally {
     pub(super) fn planned(&self, blobs: &[Descriptor], foreign: u64) {
         self.with(|counted| {
             counted.planned.blobs += blobs.len() as u64;
-            counted.planned.bytes += blobs.iter().map(|blob| blob.size).sum::<u64>();
+            counted.planned.bytes = counted
+                .planned
+                .bytes
+                .saturating_add(Descriptor::total(blobs));
             counted.blobs.foreign += foreign;
         });
     }
@@ -48,7 +51,7 @@ impl Tally {
     pub(super) fn done(&self, report: BlobReport) {
         self.with(|counted| {
             counted.settled.blobs += 1;
-            counted.settled.bytes += report.size;
+            counted.settled.bytes = counted.settled.bytes.saturating_add(report.size);
             match report.how {
                 Moved::Copied => {
                     counted.blobs.copied += 1;
@@ -67,7 +70,7 @@ impl Tally {
     pub(super) fn foreign(&self, blob: &Descriptor) {
         self.with(|counted| {
             counted.settled.blobs += 1;
-            counted.settled.bytes += blob.size;
+            counted.settled.bytes = counted.settled.bytes.saturating_add(blob.size);
             counted.blobs.foreign += 1;
         });
     }
@@ -91,7 +94,9 @@ impl Tally {
     pub(super) fn paused(&self) -> (Amount, Amount, Vec<UploadState>) {
         self.with(|counted| {
             let uploads = std::mem::take(&mut counted.uploads);
-            let waiting: u64 = uploads.iter().map(|upload| upload.offset).sum();
+            let waiting: u64 = uploads
+                .iter()
+                .fold(0, |sum, upload| sum.saturating_add(upload.offset));
             let left = counted.planned.bytes.saturating_sub(counted.settled.bytes);
             (
                 Amount {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod budget;
+mod changes;
 mod deadline;
 mod faults;
 mod images;

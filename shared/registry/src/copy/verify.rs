@@ -12,7 +12,7 @@ use super::transfer::Ended;
 use super::transfer::Known;
 use super::tree;
 use crate::error::RegistryError;
-use crate::manifest::Descriptor;
+use crate::manifest::{Descriptor, Manifest};
 
 impl Run<'_> {
     /// Makes sure that the target has the image under its tag, whole. A blob that is not there is
@@ -52,6 +52,22 @@ impl Run<'_> {
         match self.absent(&blobs).await?.into_iter().next() {
             Some(blob) => Err(self.unverified(format!("lacks the blob {blob}")).into()),
             None => Ok(()),
+        }
+    }
+
+    /// Moves again what the target lacks of an image's blobs; whether something was lacking.
+    pub(super) async fn refill(&self, manifest: &Manifest) -> Result<bool, CopyError> {
+        let blobs: Vec<Descriptor> = manifest
+            .blobs()
+            .filter(|blob| blob.urls.is_empty())
+            .cloned()
+            .collect();
+        let absent = self.absent(&blobs).await?;
+        match self.repair(&blobs, &absent).await {
+            Ok(()) => Ok(!absent.is_empty()),
+            Err(Stop::Failed(error)) => Err(error),
+            // Time was up, so the manifest stays refused.
+            Err(Stop::Paused | Stop::Over(_)) => Ok(false),
         }
     }
 

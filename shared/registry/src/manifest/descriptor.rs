@@ -77,6 +77,14 @@ impl Descriptor {
         }
     }
 
+    /// The bytes of several, as a manifest says them; no more than a number can hold, because anybody
+    /// can write any sizes into a manifest.
+    #[must_use]
+    pub fn total(descriptors: &[Self]) -> u64 {
+        let sizes = descriptors.iter().map(|descriptor| descriptor.size);
+        sizes.fold(0, u64::saturating_add)
+    }
+
     /// Whether the content is, by its type, not meant to be in the registry: layers of Windows base
     /// images, which are only referred to.
     #[must_use]

@@ -153,3 +153,9 @@ proptest::proptest! {
         let _ = Manifest::parse(bytes.into(), None);
     }
 }
+
+#[test]
+fn sizes_that_nobody_can_add_up_are_no_panic() {
+    let huge = Descriptor::new("x", format!("sha256:{:064x}", 1).parse().unwrap(), u64::MAX);
+    assert_eq!(Descriptor::total(&[huge.clone(), huge]), u64::MAX);
+}

@@ -117,14 +117,14 @@ async fn a_token_is_replaced_before_it_expires() {
         if service.expires_in.is_none() {
             return;
         }
-        service.expires_in = Some(1);
+        service.expires_in = Some(5);
         let auth = logins(&service).remove(0);
         let stand = Stand::of(service).await;
         let client = stand.client(auth);
         let app = stand.repository(&client, "team/app");
         pull(&app).await;
         let before = stand.asked_for_tokens();
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
         app.resolve(&v1()).await.unwrap();
         assert_eq!(stand.asked_for_tokens(), before + 1);
         assert_eq!(stand.refused(), 1, "no token was shown that had expired");

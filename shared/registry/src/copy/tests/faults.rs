@@ -485,3 +485,17 @@ async fn a_mount_offered_by_hand_is_used() {
     assert_eq!(report.blobs.mounted, 2);
     to.quirks(|quirks| quirks.mounts = Mounts::Refused);
 }
+
+#[tokio::test]
+async fn many_cuts_do_not_end_an_upload_that_goes_on() {
+    let (from, to) = (Fake::start().await, Fake::start().await);
+    let (image, _) = big();
+    from.push("team/app", Some("v1"), &image);
+    // More of them than there are attempts, each one a little further.
+    to.quirks(|quirks| {
+        quirks.faults = vec![Fault::new("PUT", "upload-1", 9, What::CutRequest(900_000))];
+    });
+    done(&request(&from, &to), &CopyOptions::default()).await;
+    assert_eq!(to.tagged("dr/team/app", "v1"), Some(image.digest));
+    assert_eq!(to.count("POST", "/uploads/"), 2, "no fresh upload");
+}

@@ -62,6 +62,7 @@ impl Upload<'_> {
     pub(super) async fn run(&mut self) -> Result<Sent, CopyError> {
         let policy = self.mover.to.place().retry_policy();
         let mut attempt = 1;
+        let mut furthest = self.start;
         let mut read_again = false;
         loop {
             let error = match self.send().await {
@@ -89,6 +90,10 @@ impl Upload<'_> {
                 self.strategy = Strategy::Parts;
             } else if !is_worth_another(&error) {
                 return Err(CopyError::Target(error));
+            }
+            // A connection that breaks now and then must not end a layer that takes hours.
+            if self.start > furthest {
+                (furthest, attempt) = (self.start, 1);
             }
             let Some(pause) = policy.pause(attempt, error.retry_after()) else {
                 return Err(CopyError::Target(error));
