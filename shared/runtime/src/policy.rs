@@ -264,7 +264,7 @@ impl PolicyStore {
         match self.source.read(known).await {
             Ok(PolicyText::Unchanged) => None,
             Ok(PolicyText::Text { text, version }) => {
-                self.take(state, &text, version);
+                self.take(state, text, version).await;
                 None
             }
             Err(error) => {
@@ -281,7 +281,7 @@ impl PolicyStore {
         }
     }
 
-    fn take(&self, state: &mut State, text: &str, version: String) {
+    async fn take(&self, state: &mut State, text: String, version: String) {
         if let Some(good) = &state.good
             && good.version == version
         {
@@ -289,16 +289,22 @@ impl PolicyStore {
             state.broken = None;
             return;
         }
-        let parsed = Policy::parse(text, &self.source.location()).map_err(|x| x.to_string());
-        let checked = parsed.and_then(|policy| match self.home() {
+        // On another thread: connections are made meanwhile, and it is the longest part of a start.
+        let location = self.source.location();
+        let parsing = tokio::task::spawn_blocking(move || {
+            let parsed = Policy::parse(&text, &location).map_err(|x| x.to_string());
+            parsed.map(|policy| (policy, text))
+        });
+        let parsed = parsing.await.unwrap_or_else(|error| Err(chain(&error)));
+        let checked = parsed.and_then(|(policy, text)| match self.home() {
             Some((account, region)) => match mistakes(&policy.check_home(&account, &region)) {
                 Some(mistakes) => Err(mistakes),
-                None => Ok((policy, true)),
+                None => Ok((policy, text, true)),
             },
-            None => Ok((policy, false)),
+            None => Ok((policy, text, false)),
         });
         match checked {
-            Ok((policy, home_checked)) => {
+            Ok((policy, text, home_checked)) => {
                 tracing::info!(
                     policy.location = self.source.location(),
                     policy.version = version,
@@ -310,7 +316,7 @@ impl PolicyStore {
                 state.good = Some(Good {
                     policy: Arc::new(policy),
                     version,
-                    unkept: Some(text.to_owned()),
+                    unkept: Some(text),
                     home_checked,
                 });
             }

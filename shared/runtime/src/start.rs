@@ -14,6 +14,7 @@ use steward_aws::scheduler::SdkSchedules;
 use steward_aws::sqs::{SdkSqs, Sqs};
 use steward_aws::ssm::{Parameters, SdkParameters};
 use steward_core::Region;
+use tokio::task::JoinHandle;
 
 use crate::batch::{BatchSettings, Batches};
 use crate::env::{ProcessEnvironment, ScheduleSettings, Settings};
@@ -21,7 +22,7 @@ use crate::failure::chain;
 use crate::handler::Handler;
 use crate::invocation::Invocations;
 use crate::later::{Later, OwnQueue, OwnSchedules, queue_arn};
-use crate::policy::{AwsPolicySource, PolicyStore};
+use crate::policy::{AwsPolicySource, PolicyStore, PolicyUnavailable};
 use crate::sink::{BusSink, EventSink};
 
 /// Longest time that warming up may keep the function from its first event.
@@ -255,6 +256,12 @@ where
     let started = Instant::now();
     let init = Init::new(name, settings);
     let policy = init.policy.clone();
+    let loading = tokio::spawn({
+        let policy = policy.clone();
+        async move { policy.current().await.map(drop) }
+    });
+    // It begins now, and goes on while everything else is built.
+    tokio::task::yield_now().await;
     let batch_settings = BatchSettings {
         function: name.to_owned(),
         version: init.settings.function_version.clone(),
@@ -278,7 +285,7 @@ where
             return ExitCode::from(EXIT_CONFIGURATION);
         }
     };
-    warm_up(&*handler, &policy).await;
+    warm_up(&*handler, loading).await;
     tracing::info!(
         function = name,
         version,
@@ -308,12 +315,13 @@ where
     }
 }
 
-/// Loads the policy and makes the first connections at the same time, for a bounded time. What fails
-/// or is not finished is done by the first event.
-async fn warm_up(handler: &dyn Handler, policy: &PolicyStore) {
+/// Makes the first connections while the policy is loaded, for a bounded time. What fails or is not
+/// finished is done by the first event.
+async fn warm_up(handler: &dyn Handler, loading: JoinHandle<Result<(), PolicyUnavailable>>) {
     let both = async {
-        let (loaded, ()) = tokio::join!(policy.current(), handler.warm());
-        if let Err(error) = loaded {
+        let (loaded, ()) = tokio::join!(loading, handler.warm());
+        // A task that panics has told so itself.
+        if let Ok(Err(error)) = loaded {
             tracing::warn!(
                 error = chain(&error),
                 error_type = error.error_type(),
