@@ -13,7 +13,7 @@ use steward_testkit::image::{Image, Layer, LayoutEntry, write_layout};
 use steward_testkit::inbox::Message;
 
 /// How long anything may take to come true. Two cores are shared with everything else.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// How long nothing must happen before it counts as nothing.
 pub(crate) const QUIET: Duration = Duration::from_secs(4);
