@@ -93,8 +93,21 @@ pub struct PlannedCopy {
     pub mode: Mode,
 }
 
+impl PlannedCopy {
+    /// Takes in what another rule says of the same target. Only a rule that acts has a say in a copy
+    /// that is made: its role, its secret and its platforms hold, and not those of one that observes.
+    fn join(&mut self, other: Self) {
+        if self.mode.acts() == other.mode.acts() {
+            self.referrers |= other.referrers;
+        } else if other.mode.acts() {
+            *self = other;
+        }
+    }
+}
+
 /// Decides about one image.
-/// Where two rules name the same target, the first one's platforms hold.
+/// Where two rules name the same target, the first one that acts holds; the referrers go along where
+/// one of those that act says so.
 #[must_use]
 pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
     let mut plan = Plan {
@@ -137,21 +150,17 @@ pub fn plan(facts: &Facts, policy: &Policy) -> Plan {
                     outcome.why = format!("{}, but the target is the image itself", outcome.why);
                     continue;
                 }
-                match plan.copies.iter_mut().find(|copy| copy.to == to) {
-                    Some(known) => {
-                        known.referrers |= rule.referrers;
-                        if mode.acts() {
-                            known.mode = mode;
-                        }
-                    }
-                    None => plan.copies.push(PlannedCopy {
-                        rule: rule.name.to_string(),
-                        target_index,
-                        to,
-                        referrers: rule.referrers,
-                        platforms: rule.platforms.clone(),
-                        mode,
-                    }),
+                let copy = PlannedCopy {
+                    rule: rule.name.to_string(),
+                    target_index,
+                    to,
+                    referrers: rule.referrers,
+                    platforms: rule.platforms.clone(),
+                    mode,
+                };
+                match plan.copies.iter_mut().find(|known| known.to == copy.to) {
+                    Some(known) => known.join(copy),
+                    None => plan.copies.push(copy),
                 }
             }
         }

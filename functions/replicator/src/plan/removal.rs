@@ -26,7 +26,7 @@ pub struct PlannedRemoval {
 
 /// What the deletion of a tag calls for. Whether `newest` would copy the tag today does not matter:
 /// it was copied when it was new. A place that another rule names as well goes only where each of
-/// them lets deletions propagate.
+/// them lets deletions propagate, and then as the first one that acts says.
 #[must_use]
 pub fn removals(facts: &Facts, policy: &Policy) -> Vec<PlannedRemoval> {
     let skipped = skip(policy, &facts.repository, &facts.tag, facts.digest.as_ref());
@@ -49,17 +49,19 @@ pub fn removals(facts: &Facts, policy: &Policy) -> Vec<PlannedRemoval> {
                 kept.push(from);
                 continue;
             };
-            if removals.iter().any(|known| known.from == from) {
-                continue;
-            }
-            removals.push(PlannedRemoval {
+            let removal = PlannedRemoval {
                 rule: rule.name.to_string(),
                 target_index,
                 from,
                 after: propagation.after,
                 max_per_hour: propagation.max_per_hour,
                 mode: rule.effective_mode(policy.mode),
-            });
+            };
+            match removals.iter_mut().find(|known| known.from == removal.from) {
+                None => removals.push(removal),
+                Some(known) if removal.mode.acts() && !known.mode.acts() => *known = removal,
+                Some(_) => {}
+            }
         }
     }
     removals.retain(|removal| !kept.contains(&removal.from));

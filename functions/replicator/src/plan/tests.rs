@@ -189,3 +189,65 @@ fn a_deletion_goes_only_where_every_rule_lets_it() {
     assert_eq!(gone("prod/app", "main"), Vec::<String>::new());
     assert_eq!(gone("quarantine/prod/app", "v1.2.3"), Vec::<String>::new());
 }
+
+/// A policy whose rules `watched` (observe) and `real` (enforce) name the same target.
+fn watched_and_real(watched_first: bool) -> Policy {
+    let watched = r#"
+  - name: watched
+    repositories: ["prod/**"]
+    mode: observe
+    deletes: { propagate: { after: 1h, max_per_hour: 1 } }
+    to:
+      - { registry: mirror.example.com, repository: "mirror/{basename}" }"#;
+    let real = r#"
+  - name: real
+    repositories: ["prod/**"]
+    referrers: false
+    deletes: { propagate: { after: 2h, max_per_hour: 2 } }
+    to:
+      - { registry: other.example.com, repository: "other/{basename}" }
+      - { registry: mirror.example.com, repository: "mirror/{basename}" }"#;
+    let rules = if watched_first {
+        [watched, real]
+    } else {
+        [real, watched]
+    };
+    let text = format!("version: 1\nmode: enforce\nreplication:{}", rules.concat());
+    Policy::parse(&text, "policy.yaml").unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+#[test]
+fn the_rule_that_acts_says_how_a_target_of_two_rules_is_copied_to() {
+    for watched_first in [true, false] {
+        let plan = plan(&facts("prod/app", "v1"), &watched_and_real(watched_first));
+        let copies = plan.copies.iter();
+        let mirror = copies
+            .filter(|copy| copy.to.registry.as_str() == "mirror.example.com")
+            .collect::<Vec<_>>();
+        assert_eq!(mirror.len(), 1, "{watched_first}");
+        assert_eq!(mirror[0].rule, "real", "{watched_first}");
+        assert_eq!(mirror[0].target_index, 1);
+        assert!(!mirror[0].referrers, "{watched_first}");
+        assert_eq!(mirror[0].mode, Mode::Enforce);
+    }
+}
+
+#[test]
+fn the_rule_that_acts_says_when_a_copy_of_two_rules_goes() {
+    for watched_first in [true, false] {
+        let facts = Facts {
+            digest: None,
+            ..facts("prod/app", "v1")
+        };
+        let removals = removals(&facts, &watched_and_real(watched_first));
+        let mirror = removals
+            .iter()
+            .filter(|removal| removal.from.registry.as_str() == "mirror.example.com")
+            .collect::<Vec<_>>();
+        assert_eq!(mirror.len(), 1, "{watched_first}");
+        assert_eq!(mirror[0].rule, "real", "{watched_first}");
+        assert_eq!((mirror[0].target_index, mirror[0].max_per_hour), (1, 2));
+        assert_eq!(mirror[0].after.as_secs(), 7200);
+        assert_eq!(mirror[0].mode, Mode::Enforce);
+    }
+}
