@@ -13,6 +13,10 @@ use crate::policy::PolicyLocation;
 
 pub use document::{VARIABLES, Variable, markdown};
 
+/// How many records of a batch are handled at the same time where nobody says otherwise. The
+/// template hands the replicator no larger batches than that.
+const DEFAULT_CONCURRENCY: usize = 4;
+
 /// Where settings come from: the process, or a map in tests.
 pub trait Strings {
     /// The value of a variable; absent when it is not set.
@@ -196,7 +200,7 @@ impl Settings {
                     schedules,
                     max_receives,
                     retry_base,
-                    concurrency: concurrency.unwrap_or(4),
+                    concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY),
                     #[cfg(feature = "registry")]
                     split_bytes: split_bytes.unwrap_or(8 << 30),
                     #[cfg(feature = "registry")]

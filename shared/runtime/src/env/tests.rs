@@ -161,3 +161,16 @@ fn the_reference_page_is_current() {
     let page = std::fs::read_to_string(path).unwrap_or_default();
     assert_eq!(page, markdown(), "docs/ENVIRONMENT.md is stale");
 }
+
+#[test]
+fn the_template_hands_the_replicator_no_more_than_it_copies_at_a_time() {
+    // What waits behind long copies would be postponed, and each time is one of its tries.
+    let template = include_str!("../../../../infra/template.yaml");
+    let function = template.split("  ReplicatorFunction:").nth(1).unwrap();
+    let function = function.split("  ReplicatorLogGroup:").next().unwrap();
+    let batch = function.split("BatchSize: ").nth(1).unwrap();
+    let batch: usize = batch.lines().next().unwrap().trim().parse().unwrap();
+    assert!(!function.contains("STEWARD_CONCURRENCY"));
+    let concurrency = DEFAULT_CONCURRENCY;
+    assert!((1..=concurrency).contains(&batch), "{batch}");
+}
