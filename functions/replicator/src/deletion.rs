@@ -4,18 +4,19 @@
 //! back is copied, one that is gone is taken from the targets where it is ours. A source that does
 //! not answer has said nothing, and the queue asks it again.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use steward_core::event::incoming::{ImageAction, Incoming, Review};
 use steward_core::policy::Policy;
-use steward_core::{Digest, Reference, Tag};
+use steward_core::{Digest, ImageRef, Reference, Tag};
 use steward_runtime::later::Wait;
 use steward_runtime::{Failure, Later, Outcome, RecordContext};
 
 use crate::memory::Memory;
 use crate::plan::{Facts, PlannedRemoval, removals};
-use crate::{RemoveJob, Removed, Replicator, facts, report};
+use crate::{RemoveJob, Removed, Replicator, facts, pushed_at, report, story};
 
 /// What became of the removals of one look.
 #[derive(Default)]
@@ -49,16 +50,18 @@ impl Replicator {
             return Ok(Outcome::new("not_propagated"));
         };
         let memory = Memory::new(&*self.state, &facts);
+        let since = incoming.envelope.time;
+        // Noted before anybody asks whose the copies are: a run that is making one at this moment
+        // notes the copy first and asks for deletions then, so one of the two sees the other.
+        if memory.gone_since().await?.is_none_or(|known| known < since) {
+            memory.mark_gone(since).await?;
+        }
         let mut ours = false;
         for removal in &planned {
             ours |= memory.ours(&removal.from).await?.is_some();
         }
         if !ours {
             return Ok(Outcome::new("not_ours"));
-        }
-        let since = incoming.envelope.time;
-        if memory.gone_since().await?.is_none_or(|known| known < since) {
-            memory.mark_gone(since).await?;
         }
         let due = later_than(since, after);
         let digest = action.digest.clone();
@@ -67,6 +70,29 @@ impl Replicator {
             "{}:{tag} was deleted; its copies are looked at from {due} on",
             facts.repository
         )))
+    }
+
+    /// Notes that a copy is ours. Where the source's tag was deleted while it was made, whoever heard
+    /// of that knew of no copy yet: then the tag is looked at when the rule's time is over.
+    pub(crate) async fn made(
+        &self,
+        target: &story::Target<'_>,
+        digest: &Digest,
+        after: Duration,
+    ) -> Result<(), Failure> {
+        let (incoming, facts) = (target.incoming, target.facts);
+        let memory = Memory::new(&*self.state, facts);
+        memory.made(&target.copy.to, digest, (self.clock)()).await;
+        let Some(since) = memory.gone_since().await? else {
+            return Ok(());
+        };
+        if since < incoming.envelope.time {
+            // Of an earlier life of the tag: it was there after that.
+            return memory.clear_gone().await;
+        }
+        let due = later_than(since, after);
+        self.look_again(incoming, facts, facts.digest.clone(), Some(due))
+            .await
     }
 
     /// Looks at a tag that may be gone; one that is there is brought to its targets.
@@ -83,12 +109,18 @@ impl Replicator {
                 .await?;
             return Ok(Outcome::new("waiting"));
         }
+        let memory = Memory::new(&*self.state, &facts);
+        // Read before the source is asked: a deletion that comes after its answer stays noted.
+        let was_gone = memory.gone_since().await?.is_some();
         let reference = Reference::Tag(review.tag.clone());
         let found = self
             .ecr
             .describe_image(&review.repository, &reference)
             .await?;
         if found.is_some() {
+            if was_gone {
+                memory.clear_gone().await?;
+            }
             return self
                 .bring_over(incoming, &review.repository, &review.tag, context)
                 .await;
@@ -146,18 +178,19 @@ impl Replicator {
             self.look_again(incoming, facts, digest, Some(again))
                 .await?;
         }
-        if let Some(failure) = done.failure {
-            return Err(failure);
-        }
         let word = match (done.removed, done.again, done.observed) {
             (1.., _, _) => "removed",
             (0, Some(_), _) => "waiting",
             (0, None, 1..) => "observed",
             (0, None, 0) => "not_ours",
         };
-        Ok(Outcome::new(word)
+        let outcome = Outcome::new(word)
             .detail(format!("{} copies are not ours to remove", done.not_ours))
-            .count("CopiesRemoved", f64::from(done.removed)))
+            .count("CopiesRemoved", f64::from(done.removed));
+        match done.failure {
+            Some(failure) => Err(failure.after(outcome)),
+            None => Ok(outcome),
+        }
     }
 
     async fn remove_copy(
@@ -191,7 +224,7 @@ impl Replicator {
         let now = (self.clock)();
         let count = memory.count_removal(&removal.rule, now).await?;
         if count > u64::from(removal.max_per_hour) {
-            done.wait(next_hour(now));
+            done.wait(in_next_hour(now, &removal.from));
             return Ok(());
         }
         let job = RemoveJob {
@@ -229,6 +262,7 @@ impl Replicator {
             tag: facts.tag.clone(),
             digest,
             due,
+            pushed: pushed_at(incoming),
         };
         let event = review.to_event(&incoming.envelope);
         let now = (self.clock)();
@@ -263,10 +297,15 @@ fn later_than(time: Timestamp, by: Duration) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
-/// The beginning of the next hour of the clock.
-fn next_hour(now: Timestamp) -> Timestamp {
+/// A time within the next hour of the clock, always the same one for a copy: when thousands wait for
+/// their turn, they do not all come at the stroke of the hour.
+pub(crate) fn in_next_hour(now: Timestamp, copy: &ImageRef) -> Timestamp {
+    let mut hasher = DefaultHasher::new();
+    copy.to_string().hash(&mut hasher);
+    let within = i64::try_from(hasher.finish() % 3600).unwrap_or_default();
     let hour = now.as_second().div_euclid(3600) + 1;
-    Timestamp::from_second(hour.saturating_mul(3600)).unwrap_or(Timestamp::MAX)
+    Timestamp::from_second(hour.saturating_mul(3600).saturating_add(within))
+        .unwrap_or(Timestamp::MAX)
 }
 
 /// How long it is from now to a time, in whole seconds that do not end before it.

@@ -85,8 +85,12 @@ impl Handler for Replicator {
         for tag in tags {
             let mut facts = facts(incoming, &push.repository, tag);
             facts.digest.clone_from(&push.digest);
-            self.replicate(incoming, facts, &policy, context, &mut tally)
-                .await?;
+            if let Err(failure) = self
+                .replicate(incoming, facts, &policy, context, &mut tally)
+                .await
+            {
+                tally.fail(failure);
+            }
         }
         tally.outcome()
     }
@@ -129,8 +133,8 @@ struct Tally {
     bytes: u64,
     unchanged: u32,
     observed: u32,
-    /// Seconds from the push to the copy, for each copy.
-    lags: Vec<f64>,
+    /// The rule of each copy, and the seconds from the push to it; for one that fails, until now.
+    lags: Vec<(String, f64)>,
     /// Copies that go on in another run.
     unfinished: u32,
     /// Whether any of those has come further in this one.
@@ -147,10 +151,16 @@ impl Tally {
         failure.count_in(&mut self.failure);
     }
 
-    fn outcome(self) -> Result<Outcome, Failure> {
-        if let Some(failure) = self.failure {
-            return Err(failure);
+    /// How late a copy is, made or not.
+    fn late(&mut self, target: &story::Target<'_>) {
+        if let Some(pushed) = pushed_at(target.incoming) {
+            let since = (target.replicator.clock)().duration_since(pushed);
+            let lag = since.as_secs_f64().max(0.0);
+            self.lags.push((target.copy.rule.clone(), lag));
         }
+    }
+
+    fn outcome(self) -> Result<Outcome, Failure> {
         let word = match (self.unfinished, self.copied, self.unchanged, self.observed) {
             (1.., _, _, _) => "unfinished",
             (0, 1.., _, _) => "copied",
@@ -165,13 +175,17 @@ impl Tally {
         let mut outcome = Outcome::new(word)
             .count("ImagesCopied", f64::from(self.copied))
             .count("BytesCopied", self.bytes as f64);
-        for lag in self.lags {
-            outcome = outcome.sample("ReplicationLag", lag);
+        for (rule, lag) in self.lags {
+            outcome = outcome.sample_of_rule("ReplicationLag", rule, lag);
         }
-        Ok(match self.skipped {
-            Some(skip) => outcome.detail(skip),
-            None => outcome,
-        })
+        if let Some(skip) = self.skipped {
+            outcome = outcome.detail(skip);
+        }
+        match self.failure {
+            // What the other targets got is said now: the next try finds it there.
+            Some(failure) => Err(failure.after(outcome)),
+            None => Ok(outcome),
+        }
     }
 }
 
@@ -187,8 +201,12 @@ impl Replicator {
         let policy = self.policy.current().await?;
         let facts = facts(incoming, repository, tag.clone());
         let mut tally = Tally::default();
-        self.replicate(incoming, facts, &policy, context, &mut tally)
-            .await?;
+        if let Err(failure) = self
+            .replicate(incoming, facts, &policy, context, &mut tally)
+            .await
+        {
+            tally.fail(failure);
+        }
         tally.outcome()
     }
 
@@ -315,13 +333,13 @@ impl Replicator {
             }
             Ok(Copied::SourceMoved) => tally.unchanged += 1,
             Ok(Copied::Done(report)) => {
+                // Of an image that was there, referrers may have come.
+                tally.bytes += report.bytes;
                 if report.unchanged {
                     tally.unchanged += 1;
                 } else {
                     tally.copied += 1;
-                    tally.bytes += report.bytes;
-                    let since = (self.clock)().duration_since(target.incoming.envelope.time);
-                    tally.lags.push(since.as_secs_f64().max(0.0));
+                    tally.late(target);
                 }
                 if let Err(failure) = target.succeeded(&report).await {
                     tally.fail(failure);
@@ -336,6 +354,7 @@ impl Replicator {
                 if let Err(untold) = target.failed(&failure).await {
                     tracing::warn!(error = untold.chain(), "the failure could not be told");
                 }
+                tally.late(target);
                 tally.fail(failure);
             }
         }
@@ -384,8 +403,8 @@ impl Replicator {
                     .remember_chain(rule.name.as_str(), digest, &chain)
                     .await;
             }
-            if rule.deletes.propagation().is_some() {
-                memory.made(&copy.to, &report.digest, (self.clock)()).await;
+            if let Some(deletes) = rule.deletes.propagation() {
+                self.made(target, &report.digest, deletes.after).await?;
             }
         }
         Ok(copied)
@@ -407,6 +426,16 @@ fn push(incoming: &Incoming) -> Option<&ImageAction> {
     incoming
         .image_action()
         .filter(|_| incoming.is_push() || incoming.is_referrer_push())
+}
+
+/// When the image was pushed that an event brings over. Nothing for events from which no lag can be
+/// told: a deletion, and what ecr-steward sent itself (a backfill finds what was pushed long ago).
+fn pushed_at(incoming: &Incoming) -> Option<Timestamp> {
+    match &incoming.detail {
+        Detail::Review(review) => review.pushed,
+        _ if incoming.is_from_steward() => None,
+        _ => push(incoming).map(|_| incoming.envelope.time),
+    }
 }
 
 /// The deletion of a tag; nothing for any other event.

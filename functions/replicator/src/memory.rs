@@ -171,6 +171,11 @@ impl<'a> Memory<'a> {
         Ok(known.and_then(|known| known.get("since")?.as_str()?.parse().ok()))
     }
 
+    /// Forgets that the source's tag was deleted: it is there again.
+    pub(crate) async fn clear_gone(&self) -> Result<(), Failure> {
+        Ok(self.state.delete(&self.gone()).await?)
+    }
+
     /// Uploads to a target that earlier runs left.
     pub(crate) async fn uploads(&self, to: &ImageRef, blob: Option<&Digest>) -> Vec<UploadState> {
         let known = self.state.get(&uploads_key(to, blob)).await.ok().flatten();

@@ -1,5 +1,6 @@
 mod deletions;
 mod large;
+mod metrics;
 
 use std::collections::HashMap;
 use std::sync::Mutex;

@@ -70,6 +70,7 @@ impl TagGuard {
             tag: subject.tag.clone(),
             digest: Some(digest.clone()),
             due: Some(due),
+            pushed: None,
         };
         // Sent before it is written down: one review too many costs little, a lost one a decision.
         self.send_review(incoming, &review, due, now).await?;

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::handler::Outcome;
+
 /// Whether trying again can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
@@ -30,6 +32,8 @@ pub struct Failure {
     error_type: &'static str,
     message: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// What was done all the same.
+    done: Option<Box<Outcome>>,
 }
 
 impl Failure {
@@ -41,6 +45,7 @@ impl Failure {
             error_type,
             message: Some(message.into()),
             source: None,
+            done: None,
         }
     }
 
@@ -60,6 +65,19 @@ impl Failure {
         self
     }
 
+    /// Adds what was done before or beside it. Its metrics count, although the record failed.
+    #[must_use]
+    pub fn after(mut self, done: Outcome) -> Self {
+        self.done = Some(Box::new(done));
+        self
+    }
+
+    /// What was done all the same.
+    #[must_use]
+    pub fn done(&self) -> Option<&Outcome> {
+        self.done.as_deref()
+    }
+
     /// Becomes the failure that counts, unless one counts already that may pass: that one keeps the
     /// event in the queue, so it wins.
     pub fn count_in(self, counts: &mut Option<Self>) {
@@ -70,8 +88,9 @@ impl Failure {
 
     /// Says what was being done, in front of what went wrong: "cannot copy prod/app:v1".
     #[must_use]
-    pub fn context(self, message: impl Into<String>) -> Self {
+    pub fn context(mut self, message: impl Into<String>) -> Self {
         Self {
+            done: self.done.take(),
             kind: self.kind,
             error_type: self.error_type,
             message: Some(message.into()),
@@ -154,6 +173,7 @@ impl<E: Classified> From<E> for Failure {
             error_type: error.error_type(),
             message: None,
             source: Some(Box::new(error)),
+            done: None,
         }
     }
 }
@@ -230,5 +250,13 @@ mod tests {
             failure.caused_by(Reset).chain(),
             "there is no such thing: connection reset"
         );
+    }
+
+    #[test]
+    fn what_was_done_stays_with_a_failure_that_gets_a_context() {
+        let failure = Failure::transient("target_down", "the target is down")
+            .after(Outcome::new("copied"))
+            .context("cannot copy prod/app:v1");
+        assert_eq!(failure.done(), Some(&Outcome::new("copied")));
     }
 }

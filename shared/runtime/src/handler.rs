@@ -74,6 +74,7 @@ pub struct Outcome {
     pub(crate) detail: Option<String>,
     pub(crate) counters: Vec<(&'static str, f64)>,
     pub(crate) samples: Vec<(&'static str, f64)>,
+    pub(crate) samples_of_rules: Vec<(&'static str, String, f64)>,
 }
 
 impl Outcome {
@@ -85,6 +86,7 @@ impl Outcome {
             detail: None,
             counters: Vec::new(),
             samples: Vec::new(),
+            samples_of_rules: Vec::new(),
         }
     }
 
@@ -95,7 +97,8 @@ impl Outcome {
         self
     }
 
-    /// Adds to a metric in `CamelCase`, such as `ImagesCopied`.
+    /// Adds to a metric in `CamelCase`, such as `ImagesCopied`. One whose name begins with `Bytes`
+    /// has that unit.
     #[must_use]
     pub fn count(mut self, metric: &'static str, value: f64) -> Self {
         self.counters.push((metric, value));
@@ -108,6 +111,19 @@ impl Outcome {
     pub fn sample(mut self, metric: &'static str, seconds: f64) -> Self {
         self.samples.push((metric, seconds));
         self
+    }
+
+    /// As [`sample`](Self::sample), and counts for the policy's rule by itself as well.
+    #[must_use]
+    pub fn sample_of_rule(mut self, metric: &'static str, rule: String, seconds: f64) -> Self {
+        self.samples_of_rules.push((metric, rule, seconds));
+        self.sample(metric, seconds)
+    }
+
+    /// What was added up.
+    #[must_use]
+    pub fn counters(&self) -> &[(&'static str, f64)] {
+        &self.counters
     }
 
     /// What was measured.

@@ -111,6 +111,9 @@ impl Invocations {
                 Ok(json!({ "outcome": outcome.word, "detail": outcome.detail }))
             }
             Err(failure) => {
+                if let Some(done) = failure.done() {
+                    metrics.done(done);
+                }
                 metrics.failed(failure.error_type());
                 span.in_scope(|| {
                     tracing::error!(

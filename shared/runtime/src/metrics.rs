@@ -3,7 +3,8 @@
 //! Namespace `EcrSteward`, dimension `Function`: `Processed`, `Failed`, `Retried`, `DeadLettered`
 //! (counts of records), `Duration` (milliseconds of the invocation), `PolicyBroken` (1 while the newest
 //! policy is not usable), and what handlers count. Each kind of failure of the invocation adds one line
-//! with the dimensions `Function` and `ErrorType` and the metric `Failures`.
+//! with the dimensions `Function` and `ErrorType` and the metric `Failures`; each rule of the policy for
+//! which times were measured, one with the dimensions `Function` and `Rule` and those times.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -27,6 +28,7 @@ pub struct Metrics {
     failures: BTreeMap<&'static str, u64>,
     counters: BTreeMap<&'static str, f64>,
     samples: BTreeMap<&'static str, Vec<f64>>,
+    samples_of_rules: BTreeMap<(String, &'static str), Vec<f64>>,
 }
 
 /// The most values that one metric of a line may have (specification of the embedded metric format).
@@ -66,20 +68,26 @@ impl Metrics {
 
     /// Adds a measured time in seconds.
     pub fn sample(&mut self, metric: &'static str, seconds: f64) {
-        let samples = self.samples.entry(metric).or_default();
-        if samples.len() < MAX_SAMPLES {
-            samples.push(seconds);
-        }
+        add(self.samples.entry(metric).or_default(), seconds);
     }
 
     /// Adds up what came of a record.
     pub(crate) fn outcome(&mut self, outcome: &Outcome) {
         self.processed();
+        self.done(outcome);
+    }
+
+    /// Adds up what a record did, though it may have failed.
+    pub(crate) fn done(&mut self, outcome: &Outcome) {
         for (metric, value) in &outcome.counters {
             self.count(metric, *value);
         }
         for (metric, seconds) in &outcome.samples {
             self.sample(metric, *seconds);
+        }
+        for (metric, rule, seconds) in &outcome.samples_of_rules {
+            let key = (rule.clone(), *metric);
+            add(self.samples_of_rules.entry(key).or_default(), *seconds);
         }
     }
 
@@ -93,7 +101,7 @@ impl Metrics {
         let mut units = Vec::new();
         for (name, value) in &self.counters {
             values.insert((*name).to_owned(), json!(value));
-            units.push((*name, "None"));
+            units.push((*name, unit(name)));
         }
         for (name, seconds) in &self.samples {
             if values.insert((*name).to_owned(), json!(seconds)).is_none() {
@@ -132,6 +140,14 @@ impl Metrics {
                 values,
             ));
         }
+        for ((rule, name), seconds) in &self.samples_of_rules {
+            let mut values = Map::new();
+            values.insert("Function".to_owned(), json!(function));
+            values.insert("Rule".to_owned(), json!(rule));
+            values.insert((*name).to_owned(), json!(seconds));
+            let dimensions = ["Function", "Rule"];
+            lines.push(line(timestamp, &dimensions, &[(name, "Seconds")], values));
+        }
         lines
     }
 
@@ -141,6 +157,21 @@ impl Metrics {
         for line in self.lines(function, duration, SystemTime::now()) {
             let _ = writeln!(out, "{line}");
         }
+    }
+}
+
+fn add(samples: &mut Vec<f64>, seconds: f64) {
+    if samples.len() < MAX_SAMPLES {
+        samples.push(seconds);
+    }
+}
+
+/// What a handler's metric counts.
+fn unit(name: &str) -> &'static str {
+    if name.starts_with("Bytes") {
+        "Bytes"
+    } else {
+        "Count"
     }
 }
 

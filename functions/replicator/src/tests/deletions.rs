@@ -167,15 +167,89 @@ async fn no_more_goes_in_an_hour_than_the_policy_lets() {
     world.pass(DAY);
     world.bring_back().await;
     assert_eq!(left(), 3);
-    world.pass(1800);
+    // Each comes at a time of its own in the next hour.
+    world.pass(3599);
     world.bring_back().await;
     assert_eq!(left(), 3);
-    world.pass(1800);
+    world.pass(3600);
     world.bring_back().await;
     assert_eq!(left(), 1);
     world.pass(3600);
     world.bring_back().await;
     assert_eq!((left(), world.later.take()), (0, Vec::new()));
+}
+
+#[test]
+fn what_waits_for_the_next_hour_comes_spread_over_it() {
+    let now: Timestamp = "2026-11-23T10:59:59Z".parse().unwrap();
+    let hour: Timestamp = "2026-11-23T11:00:00Z".parse().unwrap();
+    let mut minutes = [0_u32; 60];
+    for n in 0..6000 {
+        let copy = format!("a.example.com/a/app:v{n}").parse().unwrap();
+        let due = crate::deletion::in_next_hour(now, &copy);
+        assert_eq!(due, crate::deletion::in_next_hour(now, &copy));
+        let seconds = due.as_second() - hour.as_second();
+        minutes[usize::try_from(seconds / 60).unwrap()] += 1;
+    }
+    // A hundred a minute, more or less; never what came before: all of them in the first second.
+    assert!(
+        minutes.iter().all(|count| (40..200).contains(count)),
+        "{minutes:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_deletion_while_the_copy_runs_is_passed_on_all_the_same() {
+    let world = World::with(&policy(""));
+    let digest = world.push("prod/app", Some("v1.2.3"), "v1.2.3");
+    // The run has asked the source already; nothing at the target is ours yet.
+    let deletion = action("DELETE", "prod/app", Some("v1.2.3"), &digest);
+    let outcome = world.deliver(&deletion, 1, false).await.unwrap();
+    assert_eq!(outcome.word(), "not_ours");
+    let push = event("prod/app", Some("v1.2.3"), &digest);
+    world.deliver(&push, 1, false).await.unwrap();
+    let tag: Tag = "v1.2.3".parse().unwrap();
+    let repository = "prod/app".parse().unwrap();
+    world.ecr.remove_tag(&repository, &tag).await.unwrap();
+
+    assert_eq!(world.bring_back().await, ["waiting"]);
+    assert!(world.has(COPY).is_some());
+    world.pass(DAY);
+    assert_eq!(world.bring_back().await, ["removed"]);
+    assert_eq!(world.has(COPY), None);
+}
+
+#[tokio::test]
+async fn a_deletion_of_an_earlier_life_of_the_tag_is_forgotten() {
+    let world = World::with(&policy(""));
+    let gone = |world: &World| {
+        let keys = world.state.keys();
+        keys.iter().filter(|key| key.starts_with("gone#")).count()
+    };
+    let digest = world.push("prod/app", Some("v1.2.3"), "v1.2.3");
+    let deletion = action("DELETE", "prod/app", Some("v1.2.3"), &digest);
+    world.deliver(&deletion, 1, false).await.unwrap();
+    assert_eq!(gone(&world), 1);
+    let mut push = event("prod/app", Some("v1.2.3"), &digest);
+    push.envelope.time += SignedDuration::from_hours(1);
+    world.deliver(&push, 1, false).await.unwrap();
+    assert_eq!((gone(&world), world.later.take()), (0, Vec::new()));
+
+    // A look that finds the tag forgets as well. When a later deletion is told by nobody, the time
+    // begins with the look that notices it, and not long ago.
+    world.delete("v1.2.3", &digest).await;
+    world.push("prod/app", Some("v1.2.3"), "again");
+    world.pass(DAY);
+    let looks = world.later.take();
+    let look = parse_value(&looks[0].0).unwrap();
+    let found = world.deliver(&look, 1, false).await.unwrap();
+    assert_eq!((found.word(), gone(&world)), ("copied", 0));
+    let tag: Tag = "v1.2.3".parse().unwrap();
+    let repository = "prod/app".parse().unwrap();
+    world.ecr.remove_tag(&repository, &tag).await.unwrap();
+    let missing = world.deliver(&look, 1, false).await.unwrap();
+    assert_eq!(missing.word(), "waiting");
+    assert!(world.has(COPY).is_some());
 }
 
 #[tokio::test]

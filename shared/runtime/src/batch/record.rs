@@ -31,6 +31,8 @@ pub(super) enum Ended {
     },
     /// It is in the dead-letter queue.
     DeadLettered { error_type: &'static str },
+    /// It ended so after it had done something.
+    After(Outcome, Box<Self>),
 }
 
 impl Ended {
@@ -47,6 +49,10 @@ impl Ended {
                 metrics.failed(error_type);
                 metrics.dead_lettered();
             }
+            Self::After(done, ended) => {
+                metrics.done(done);
+                ended.count(metrics);
+            }
         }
     }
 
@@ -54,6 +60,7 @@ impl Ended {
         match self {
             Self::Retry { message_id, .. } => Some(message_id),
             Self::Done(_) | Self::DeadLettered { .. } => None,
+            Self::After(_, ended) => ended.failed_message(),
         }
     }
 }
@@ -107,17 +114,17 @@ impl Batches {
                 Failure::permanent("malformed_event", "cannot read the event").caused_by(error),
             ),
         };
-        if failure.is_transient() && !context.last_attempt {
-            return self.retry(&message, &failure).await;
+        let ended = if failure.is_transient() && !context.last_attempt {
+            self.retry(&message, &failure).await
+        } else {
+            let end = invocation.deadline;
+            self.give_up(&message, incoming.as_ref(), &failure, &context, end)
+                .await
+        };
+        match failure.done() {
+            Some(done) => Ended::After(done.clone(), Box::new(ended)),
+            None => ended,
         }
-        self.give_up(
-            &message,
-            incoming.as_ref(),
-            &failure,
-            &context,
-            invocation.deadline,
-        )
-        .await
     }
 
     /// Sends a record that there is no time for back, to be delivered again at once. SQS counts the

@@ -36,6 +36,11 @@ impl Handler for Scripted {
         self.log(format!("handle {tag} {}", context.receive_count));
         match tag.as_str() {
             "transient" => Err(Failure::transient("target_down", "the target is down")),
+            "partly" => Err(
+                Failure::transient("target_down", "the other target is down")
+                    .context("cannot copy it")
+                    .after(Outcome::new("fine").count("ImagesSeen", 1.0)),
+            ),
             "permanent" => Err(Failure::permanent("no_such_target", "there is no target")),
             "panic" => panic!("the index was {}", 7),
             "slow" => {
@@ -204,6 +209,16 @@ async fn a_transient_failure_is_hidden_and_reported() {
     assert!(run.sqs.sent().is_empty());
     assert_eq!(run.metrics, expected(2, &["target_down"], 1, 0));
     assert!(!run.handler.lines().iter().any(|x| x.starts_with("gave up")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_failed_record_did_counts_whether_it_comes_back_or_not() {
+    for (receives, retried, dead_lettered) in [(1, 1, 0), (5, 0, 1)] {
+        let run = run(&[("partly", receives)]).await;
+        let mut metrics = expected(0, &["target_down"], retried, dead_lettered);
+        metrics.count("ImagesSeen", 1.0);
+        assert_eq!(run.metrics, metrics, "{receives}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,6 +21,8 @@ pub struct Review {
     pub digest: Option<Digest>,
     /// When; now where it is absent.
     pub due: Option<Timestamp>,
+    /// When the image was pushed, where the review goes on with a copy of it.
+    pub pushed: Option<Timestamp>,
 }
 
 impl Review {
@@ -37,6 +39,9 @@ impl Review {
             }
             if let Some(due) = &self.due {
                 detail.insert("due".to_owned(), due.to_string().into());
+            }
+            if let Some(pushed) = &self.pushed {
+                detail.insert("pushed".to_owned(), pushed.to_string().into());
             }
         }
         cause.leads_to(Self::DETAIL_TYPE, detail)
@@ -55,6 +60,7 @@ impl Read for Review {
             tag: node.get("tag")?,
             digest: node.find("digest")?,
             due: node.find("due")?,
+            pushed: node.find("pushed")?,
         })
     }
 }
@@ -75,11 +81,13 @@ mod tests {
             tag: "v1".parse().unwrap(),
             digest: Some(format!("sha256:{}", "ab".repeat(32)).parse().unwrap()),
             due: Some("2026-11-23T10:15:00Z".parse().unwrap()),
+            pushed: Some(push.envelope.time),
         };
         for review in [
             Review {
                 due: None,
                 digest: None,
+                pushed: None,
                 ..review.clone()
             },
             review,
