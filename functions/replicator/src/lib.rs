@@ -5,6 +5,7 @@ mod deletion;
 mod hops;
 mod large;
 pub mod memory;
+mod part;
 pub mod plan;
 mod referrer;
 mod report;

@@ -76,9 +76,24 @@ pub(crate) struct Split {
     pub(crate) left: usize,
     /// When the messages of the missing blobs count as lost.
     pub(crate) until: Timestamp,
+    /// How many times in a row they were sent without any blob coming further.
+    #[serde(default)]
+    pub(crate) rounds: u32,
     /// Why one of them will not come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failed: Option<String>,
+}
+
+impl Split {
+    /// An image of which no messages were sent yet.
+    pub(crate) const fn due(now: Timestamp) -> Self {
+        Self {
+            left: 0,
+            until: now,
+            rounds: 0,
+            failed: None,
+        }
+    }
 }
 
 fn uploads_key(to: &ImageRef, blob: Option<&Digest>) -> String {
@@ -202,6 +217,20 @@ impl<'a> Memory<'a> {
         let data = serde_json::to_value(split).unwrap_or_default();
         let key = format!("split#{to}");
         Ok(self.state.put(&key, &data, KEEP_UPLOADS).await?)
+    }
+
+    /// Changes what is known of an image that many runs copy. What is late, and speaks of an image
+    /// that is none any more, changes nothing.
+    pub(crate) async fn change_split(
+        &self,
+        to: &ImageRef,
+        change: impl FnOnce(&mut Split),
+    ) -> Result<(), Failure> {
+        let Some(mut split) = self.split(to).await? else {
+            return Ok(());
+        };
+        change(&mut split);
+        self.keep_split(to, &split).await
     }
 
     pub(crate) async fn end_split(&self, to: &ImageRef) {

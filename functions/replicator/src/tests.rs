@@ -1,9 +1,10 @@
 mod deletions;
 mod large;
+mod parts;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -55,6 +56,8 @@ struct FakeCopier {
     pauses: Mutex<Vec<Paused>>,
     /// The blobs that the target lacks.
     lacking: Mutex<Vec<Descriptor>>,
+    /// Whether the source has lost its blobs.
+    lost: AtomicBool,
 }
 
 #[async_trait]
@@ -96,6 +99,9 @@ impl Copier for FakeCopier {
         }
         if let Some(paused) = self.pauses.lock().unwrap().pop() {
             return Ok(CopiedBlob::Paused(paused.moved.bytes, None));
+        }
+        if self.lost.load(Ordering::SeqCst) {
+            return Ok(CopiedBlob::SourceGone);
         }
         let mut lacking = self.lacking.lock().unwrap();
         lacking.retain(|known| known.digest != blob.digest);
@@ -173,6 +179,8 @@ impl World {
     /// Lets time pass.
     fn pass(&self, seconds: i64) {
         self.time.fetch_add(seconds, Ordering::SeqCst);
+        self.state
+            .advance(Duration::from_secs(seconds.unsigned_abs()));
     }
 
     fn push(&self, repository: &str, tag: Option<&str>, body: &str) -> Digest {
@@ -210,6 +218,18 @@ impl World {
             ..RecordContext::for_test()
         };
         self.replicator.handle(event, &context).await
+    }
+
+    async fn gave_up(&self, event: &Incoming, failure: &Failure) {
+        let context = RecordContext::for_test();
+        self.replicator
+            .gave_up(Some(event), failure, &context)
+            .await;
+    }
+
+    /// Whether the state table has a key that begins like this.
+    fn keys(&self, begin: &str) -> bool {
+        self.state.keys().iter().any(|key| key.starts_with(begin))
     }
 
     /// What was told so far, a line an event.
