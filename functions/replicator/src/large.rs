@@ -14,6 +14,7 @@ use steward_core::policy::ReplicationTarget;
 use steward_registry::{Descriptor, Paused};
 use steward_runtime::{Failure, RecordContext};
 
+use crate::lease::Lease;
 use crate::memory::{Memory, Split};
 use crate::plan::{Facts, PlannedCopy};
 use crate::{Copied, CopyJob, Replicator, story};
@@ -22,6 +23,8 @@ use crate::{Copied, CopyJob, Replicator, story};
 pub(crate) const CLOSING: Duration = Duration::from_millis(500);
 /// How long to wait between two looks at an image that many runs copy.
 const LOOK: SignedDuration = SignedDuration::from_secs(15);
+/// How long a look that was sent for is the only one: not quite until it comes, whose clock may differ.
+const ALONE: Duration = Duration::from_secs(14);
 /// How long the messages of blobs are given before the next blob has to be there: longer than a run.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(20);
 /// How many times in a row blobs are sent for that come no further.
@@ -38,37 +41,54 @@ pub(crate) enum Parts {
 }
 
 impl Replicator {
-    /// Copies an image as far as this run can.
+    /// Copies an image as far as this run can, unless another run is at it.
     pub(crate) async fn copy_some(
         &self,
         target: &story::Target<'_>,
         to: &ReplicationTarget,
         size: Option<u64>,
     ) -> Result<Copied, Failure> {
-        let memory = Memory::new(&*self.state, target.facts);
-        let Some(mut job) = job(target.facts, target.copy, to, target.context) else {
+        let Some(job) = job(target.facts, target.copy, to, target.context) else {
             return Ok(Copied::SourceMoved);
         };
-        let split = memory.split(&target.copy.to).await?;
+        let key = format!("lease#{}", target.copy.to);
+        let hold = target.context.deadline.remaining();
+        let Some(lease) = Lease::take(&*self.state, &key, hold).await? else {
+            return Ok(Copied::Waiting);
+        };
+        let copied = self.copy_alone(target, job, size).await;
+        lease.give_back().await;
+        copied
+    }
+
+    async fn copy_alone(
+        &self,
+        target: &story::Target<'_>,
+        mut job: CopyJob<'_>,
+        size: Option<u64>,
+    ) -> Result<Copied, Failure> {
+        let to = &target.copy.to;
+        let memory = Memory::new(&*self.state, target.facts);
+        let split = memory.split(to).await?;
         let is_large = size.is_some_and(|size| size >= self.split_bytes);
         if (split.is_some() || is_large)
             && matches!(self.parts(target, &job, split).await?, Parts::Waiting)
         {
             return Ok(Copied::Waiting);
         }
-        let resume = memory.uploads(&target.copy.to, None).await;
+        let resume = memory.uploads(to, None).await;
         job.resume = &resume;
         let copied = self.copier.copy(&job).await?;
         let Copied::Paused(paused) = &copied else {
             return Ok(copied);
         };
-        memory
-            .keep_uploads(&target.copy.to, None, &paused.uploads)
-            .await;
+        // A run that was over before the image was read knows nothing of the earlier ones' uploads.
+        if paused.left.blobs > 0 || !paused.uploads.is_empty() {
+            memory.keep_uploads(to, None, &paused.uploads).await;
+        }
         if paused.left.bytes >= self.split_bytes && paused.left.blobs > 1 {
             // The next run sends the messages: this one has the time to say so, and no more.
-            let due = Split::due((self.clock)());
-            memory.keep_split(&target.copy.to, &due).await?;
+            memory.keep_split(to, &Split::due((self.clock)())).await?;
         }
         Ok(copied)
     }
@@ -164,12 +184,27 @@ impl Replicator {
         facts: &Facts,
         waiting: bool,
     ) -> Result<(), Failure> {
-        let due = waiting
-            .then(|| (self.clock)().checked_add(LOOK).ok())
-            .flatten();
-        self.look_again(incoming, facts, facts.digest.clone(), due)
-            .await
+        let digest = facts.digest.clone();
+        if !waiting {
+            return self.look_again(incoming, facts, digest, None).await;
+        }
+        // One look that is still to come is enough for all who wait: it sees what each would see.
+        let key = Memory::new(&*self.state, facts).look_key();
+        let Some(place) = Lease::take(&*self.state, &key, ALONE).await? else {
+            return Ok(());
+        };
+        let due = (self.clock)().checked_add(LOOK).ok();
+        let sent = self.look_again(incoming, facts, digest, due).await;
+        if sent.is_err() {
+            place.give_back().await;
+        }
+        sent
     }
+}
+
+/// Whether a run has no time left to begin anything.
+pub(crate) fn is_over(context: &RecordContext) -> bool {
+    context.deadline.earlier(CLOSING).remaining().is_zero()
 }
 
 /// Until when the messages of blobs are waited for.
@@ -191,7 +226,8 @@ pub(crate) fn has_moved(paused: &Paused) -> bool {
 pub(crate) fn no_time() -> Failure {
     Failure::transient(
         "no_time",
-        "the time was over before anything was moved; it is tried again",
+        "the time was over before anything was moved; it is tried again (a layer that is too large \
+         for one run at a registry that takes no parts is best copied with `steward copy`)",
     )
 }
 

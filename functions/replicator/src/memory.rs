@@ -207,6 +207,26 @@ impl<'a> Memory<'a> {
         }
     }
 
+    /// The key of the look that is to come.
+    pub(crate) fn look_key(&self) -> String {
+        format!("look#{}:{}", self.home, self.tag)
+    }
+
+    fn turn_key(&self) -> String {
+        format!("turn#{}:{}", self.home, self.tag)
+    }
+
+    /// The target that took up the time of the last run.
+    pub(crate) async fn turn(&self) -> Option<ImageRef> {
+        let known = self.state.get(&self.turn_key()).await.ok()??;
+        known.as_str()?.parse().ok()
+    }
+
+    pub(crate) async fn keep_turn(&self, slow: &ImageRef) {
+        let slow = slow.to_string().into();
+        self.write(&self.turn_key(), &slow, KEEP_UPLOADS).await;
+    }
+
     /// How far an image is that many runs copy, where it is one.
     pub(crate) async fn split(&self, to: &ImageRef) -> Result<Option<Split>, Failure> {
         let known = self.state.get(&format!("split#{to}")).await?;

@@ -10,9 +10,10 @@ use steward_runtime::later::Wait;
 use steward_runtime::{Failure, Outcome, RecordContext};
 
 use crate::large::{job, no_time, patience};
+use crate::lease::Lease;
 use crate::memory::Memory;
 use crate::plan::PlannedCopy;
-use crate::{CopiedBlob, Replicator, facts};
+use crate::{CopiedBlob, CopyJob, Replicator, facts};
 
 impl Replicator {
     pub(crate) async fn send_part(
@@ -72,9 +73,44 @@ impl Replicator {
             platforms: Vec::new(),
             mode: steward_core::Mode::Enforce,
         };
-        let Some(mut job) = job(&facts, &copy, target, context) else {
+        let Some(job) = job(&facts, &copy, target, context) else {
             return Ok(Outcome::new("not_wanted"));
         };
+        let key = format!(
+            "lease#{}/{}@{}",
+            part.to.registry, part.to.repository, part.blob
+        );
+        let hold = context.deadline.remaining();
+        let Some(lease) = Lease::take(&*self.state, &key, hold).await? else {
+            // The other run's messages go on. A second chain of them would take up the same upload.
+            return Ok(Outcome::new("in_progress"));
+        };
+        let copied = self.copy_blob_alone(&memory, part, job).await;
+        // Before the message to go on, which would find it taken otherwise.
+        lease.give_back().await;
+        let (word, bytes) = match copied? {
+            CopiedBlob::Done(bytes) => ("part_copied", bytes),
+            CopiedBlob::SourceGone => ("source_gone", 0),
+            CopiedBlob::Paused(moved, _) => {
+                self.send_part(incoming, part, Duration::ZERO).await?;
+                ("paused", moved)
+            }
+        };
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a metric of bytes needs no last digit"
+        )]
+        let bytes = bytes as f64;
+        Ok(Outcome::new(word).count("BytesCopied", bytes))
+    }
+
+    /// Copies the blob, and notes what that means for its image and for the next run.
+    async fn copy_blob_alone(
+        &self,
+        memory: &Memory<'_>,
+        part: &Part,
+        mut job: CopyJob<'_>,
+    ) -> Result<CopiedBlob, Failure> {
         let resume = memory.uploads(&part.to, Some(&part.blob)).await;
         job.resume = &resume;
         let blob = Descriptor::new(part.media_type.clone(), part.blob.clone(), part.size);
@@ -82,26 +118,19 @@ impl Replicator {
         let copied = copied.map_err(|failure| {
             failure.context(format!("cannot copy {} to {}", part.blob, part.to))
         })?;
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a metric of bytes needs no last digit"
-        )]
-        let outcome = |word, bytes: u64| Outcome::new(word).count("BytesCopied", bytes as f64);
-        Ok(match copied {
-            CopiedBlob::Done(bytes) => outcome("part_copied", bytes),
+        match &copied {
+            CopiedBlob::Done(_) => {}
             CopiedBlob::SourceGone => {
                 let gone = format!("the source does not have {} any more", part.blob);
                 memory
                     .change_split(&part.to, |split| split.failed = Some(gone))
                     .await?;
-                outcome("source_gone", 0)
             }
             CopiedBlob::Paused(moved, upload) => {
-                let moves = moved > 0 || upload != resume.first().cloned();
-                if !moves {
+                if *moved == 0 && upload.as_ref() == resume.first() {
                     return Err(no_time());
                 }
-                let uploads: Vec<_> = upload.into_iter().collect();
+                let uploads: Vec<_> = upload.iter().cloned().collect();
                 memory
                     .keep_uploads(&part.to, Some(&part.blob), &uploads)
                     .await;
@@ -113,10 +142,9 @@ impl Replicator {
                         split.rounds = 0;
                     })
                     .await?;
-                self.send_part(incoming, part, Duration::ZERO).await?;
-                outcome("paused", moved)
             }
-        })
+        }
+        Ok(copied)
     }
 }
 

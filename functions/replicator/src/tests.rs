@@ -1,6 +1,7 @@
 mod deletions;
 mod large;
 mod parts;
+mod together;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -15,7 +16,7 @@ use steward_core::event::incoming::parse;
 use steward_core::event::outgoing::DetailType;
 use steward_core::{Digest, RepositoryName};
 use steward_registry::{Amount, CopyReport, Descriptor, Paused};
-use steward_runtime::{MemoryLater, MemorySink};
+use steward_runtime::{Deadline, MemoryLater, MemorySink};
 
 use super::*;
 
@@ -52,6 +53,8 @@ struct FakeCopier {
     copies: Mutex<HashMap<String, Digest>>,
     failing: Mutex<HashMap<String, fn() -> Failure>>,
     calls: Mutex<u32>,
+    /// The registries in the order in which they were tried.
+    order: Mutex<Vec<String>>,
     /// How the next copies end, before they are made.
     pauses: Mutex<Vec<Paused>>,
     /// The blobs that the target lacks.
@@ -64,6 +67,10 @@ struct FakeCopier {
 impl Copier for FakeCopier {
     async fn copy(&self, job: &CopyJob<'_>) -> Result<Copied, Failure> {
         *self.calls.lock().unwrap() += 1;
+        let registry = job.to.registry.to_string();
+        self.order.lock().unwrap().push(registry);
+        // Others have their turn while this one is under way.
+        tokio::task::yield_now().await;
         if let Some(failure) = self.failing.lock().unwrap().get(job.to.registry.as_str()) {
             return Err(failure());
         }
@@ -94,6 +101,7 @@ impl Copier for FakeCopier {
     }
 
     async fn copy_blob(&self, job: &CopyJob<'_>, blob: &Descriptor) -> Result<CopiedBlob, Failure> {
+        tokio::task::yield_now().await;
         if let Some(failure) = self.failing.lock().unwrap().get(job.to.registry.as_str()) {
             return Err(failure());
         }

@@ -81,3 +81,64 @@ async fn a_run_that_comes_no_further_uses_up_a_try() {
     assert!(failure.is_transient());
     assert_eq!(world.later.take(), []);
 }
+
+#[tokio::test]
+async fn a_run_that_goes_on_begins_after_the_target_that_took_the_time() {
+    let world = World::new();
+    let digest = world.push("prod/app", Some("v1.2.3"), "{}");
+    let event = event("prod/app", Some("v1.2.3"), &digest);
+    let (a, b) = ("a.example.com", "b.example.com");
+    let order = || std::mem::take(&mut *world.copier.order.lock().unwrap());
+    let pause = |moved| {
+        let pauses = [paused(moved, 10), paused(moved, 10)];
+        world.copier.pauses.lock().unwrap().extend(pauses);
+    };
+    // Also where nothing came further, so that it is the event itself that comes again.
+    pause(0);
+    world.deliver(&event, 1, false).await.unwrap_err();
+    assert_eq!(order(), [a, b]);
+    pause(5);
+    world.deliver(&event, 2, false).await.unwrap();
+    assert_eq!(order(), [b, a]);
+    assert_eq!(world.go_on().await, ["Image Review copied"]);
+    assert_eq!(order(), [a, b]);
+}
+
+#[tokio::test]
+async fn a_run_without_time_begins_nothing() {
+    let world = World::with(ONE_TARGET);
+    let digest = world.push("prod/app", Some("v1"), "{}");
+    let event = event("prod/app", Some("v1"), &digest);
+    let context = RecordContext {
+        deadline: Deadline::after(Duration::ZERO),
+        ..RecordContext::for_test()
+    };
+    let failure = world.replicator.handle(&event, &context).await.unwrap_err();
+    assert_eq!(failure.error_type(), "no_time");
+    assert_eq!(*world.copier.calls.lock().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_copy_that_ends_in_the_middle_for_good_is_told() {
+    let world = World::with(ONE_TARGET);
+    let digest = world.push("prod/app", Some("v1"), "{}");
+    let pause = |moved| world.copier.pauses.lock().unwrap().push(paused(moved, 10));
+    pause(5);
+    let event = event("prod/app", Some("v1"), &digest);
+    world.deliver(&event, 1, false).await.unwrap();
+    let look = parse_value(&world.later.take().pop().unwrap().0).unwrap();
+    pause(0);
+    let failure = world.deliver(&look, 8, true).await.unwrap_err();
+    assert_eq!(failure.error_type(), "no_time");
+    world.gave_up(&look, &failure).await;
+    let told = world.told();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("v1 could not be copied"), "{told:?}");
+    assert!(told[0].contains("`steward copy`"), "{told:?}");
+    assert!(world.keys("replica#"), "its status says so as well");
+
+    // Of a tag that is gone no copy is missing.
+    let world = World::with(ONE_TARGET);
+    world.gave_up(&look, &failure).await;
+    assert_eq!(world.told(), Vec::<String>::new());
+}

@@ -23,7 +23,7 @@ impl World {
     }
 
     /// The messages that wait: those of blobs, and the look at their image.
-    fn waiting(&self) -> (Vec<Incoming>, Option<Incoming>) {
+    pub(super) fn waiting(&self) -> (Vec<Incoming>, Option<Incoming>) {
         let events = self.later.take();
         let events = events.iter().map(|(event, _)| parse_value(event).unwrap());
         let (parts, mut looks): (Vec<_>, Vec<_>) =
@@ -42,7 +42,7 @@ impl World {
     }
 
     /// An image whose blobs were just sent for.
-    async fn sent(&self, sizes: &[u64]) -> (Vec<Incoming>, Incoming) {
+    pub(super) async fn sent(&self, sizes: &[u64]) -> (Vec<Incoming>, Incoming) {
         self.split(sizes).await;
         let (parts, look) = self.waiting();
         assert_eq!(parts, [], "the run that stopped had no time to send them");
