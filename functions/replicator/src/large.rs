@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use steward_core::event::incoming::{Incoming, Part};
 use steward_core::policy::ReplicationTarget;
-use steward_registry::{Descriptor, Paused};
+use steward_registry::{Descriptor, Paused, Verify};
 use steward_runtime::{Failure, RecordContext};
 
 use crate::lease::Lease;
@@ -70,16 +70,26 @@ impl Replicator {
         let to = &target.copy.to;
         let memory = Memory::new(&*self.state, target.facts);
         let split = memory.split(to).await?;
+        let uploads = memory.uploads(to, None).await;
+        let is_continued = split.is_some() || uploads.is_some();
         let is_large = size.is_some_and(|size| size >= self.split_bytes);
         if (split.is_some() || is_large)
             && matches!(self.parts(target, &job, split).await?, Parts::Waiting)
         {
             return Ok(Copied::Waiting);
         }
-        let resume = memory.uploads(to, None).await;
+        let resume = uploads.unwrap_or_default();
         job.resume = &resume;
+        if is_continued {
+            // No single run saw all of it arrive, so the last one looks whether it did.
+            job.verify = Verify::Full;
+        }
         let copied = self.copier.copy(&job).await?;
         let Copied::Paused(paused) = &copied else {
+            if is_continued && matches!(copied, Copied::Done(_)) {
+                memory.end_split(to).await;
+                memory.forget_uploads(to).await;
+            }
             return Ok(copied);
         };
         // A run that was over before the image was read knows nothing of the earlier ones' uploads.
@@ -108,11 +118,7 @@ impl Replicator {
         let split = match split {
             Some(split) if !missing.is_empty() => split,
             None if missing.len() > 1 && bytes >= self.split_bytes => Split::due(now),
-            None => return Ok(Parts::None),
-            Some(_) => {
-                memory.end_split(to).await;
-                return Ok(Parts::None);
-            }
+            Some(_) | None => return Ok(Parts::None),
         };
         // Only now: of an image that is whole, an old failure says nothing.
         if let Some(failed) = &split.failed {
@@ -246,5 +252,6 @@ pub(crate) fn job<'a>(
         platforms: &copy.platforms,
         deadline: context.deadline.earlier(CLOSING),
         resume: &[],
+        verify: Verify::Answers,
     })
 }

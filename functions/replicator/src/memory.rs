@@ -186,12 +186,19 @@ impl<'a> Memory<'a> {
         Ok(known.and_then(|known| known.get("since")?.as_str()?.parse().ok()))
     }
 
-    /// Uploads to a target that earlier runs left.
-    pub(crate) async fn uploads(&self, to: &ImageRef, blob: Option<&Digest>) -> Vec<UploadState> {
-        let known = self.state.get(&uploads_key(to, blob)).await.ok().flatten();
-        known
-            .and_then(|known| serde_json::from_value(known).ok())
-            .unwrap_or_default()
+    /// Uploads to a target that earlier runs left; nothing where there was no earlier run.
+    pub(crate) async fn uploads(
+        &self,
+        to: &ImageRef,
+        blob: Option<&Digest>,
+    ) -> Option<Vec<UploadState>> {
+        let known = self.state.get(&uploads_key(to, blob)).await.ok()??;
+        Some(serde_json::from_value(known).unwrap_or_default())
+    }
+
+    /// Forgets the runs of an image that is whole.
+    pub(crate) async fn forget_uploads(&self, to: &ImageRef) {
+        self.remove(&uploads_key(to, None)).await;
     }
 
     /// Keeps uploads for the next run.
@@ -254,9 +261,7 @@ impl<'a> Memory<'a> {
     }
 
     pub(crate) async fn end_split(&self, to: &ImageRef) {
-        if let Err(error) = self.state.delete(&format!("split#{to}")).await {
-            tracing::warn!(error = %error, "the state table still knows of a copy in parts");
-        }
+        self.remove(&format!("split#{to}")).await;
     }
 
     /// Counts a removal of a rule in the hour of `now`; how many it are with this one.
@@ -285,6 +290,12 @@ impl<'a> Memory<'a> {
         let mut slashes = self.home.match_indices('/').map(|(at, _)| at);
         let end = slashes.nth(1).unwrap_or(self.home.len());
         self.home.get(..end).unwrap_or_default()
+    }
+
+    async fn remove(&self, key: &str) {
+        if let Err(error) = self.state.delete(key).await {
+            tracing::warn!(error = %error, "the state table still knows of a copy that has ended");
+        }
     }
 
     async fn write(&self, key: &str, data: &Value, keep: Duration) {

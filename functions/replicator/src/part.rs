@@ -112,6 +112,7 @@ impl Replicator {
         mut job: CopyJob<'_>,
     ) -> Result<CopiedBlob, Failure> {
         let resume = memory.uploads(&part.to, Some(&part.blob)).await;
+        let resume = resume.unwrap_or_default();
         job.resume = &resume;
         let blob = Descriptor::new(part.media_type.clone(), part.blob.clone(), part.size);
         let copied = self.copier.copy_blob(&job, &blob).await;

@@ -15,7 +15,7 @@ use steward_aws::state::FakeState;
 use steward_core::event::incoming::parse;
 use steward_core::event::outgoing::DetailType;
 use steward_core::{Digest, RepositoryName};
-use steward_registry::{Amount, CopyReport, Descriptor, Paused};
+use steward_registry::{Amount, CopyReport, Descriptor, Paused, Verify};
 use steward_runtime::{Deadline, MemoryLater, MemorySink};
 
 use super::*;
@@ -55,6 +55,8 @@ struct FakeCopier {
     calls: Mutex<u32>,
     /// The registries in the order in which they were tried.
     order: Mutex<Vec<String>>,
+    /// How each copy was to be verified.
+    verified: Mutex<Vec<Verify>>,
     /// How the next copies end, before they are made.
     pauses: Mutex<Vec<Paused>>,
     /// The blobs that the target lacks.
@@ -69,6 +71,7 @@ impl Copier for FakeCopier {
         *self.calls.lock().unwrap() += 1;
         let registry = job.to.registry.to_string();
         self.order.lock().unwrap().push(registry);
+        self.verified.lock().unwrap().push(job.verify);
         // Others have their turn while this one is under way.
         tokio::task::yield_now().await;
         if let Some(failure) = self.failing.lock().unwrap().get(job.to.registry.as_str()) {
@@ -89,6 +92,7 @@ impl Copier for FakeCopier {
             manifests: 1,
             bytes: 10,
             elapsed: Duration::from_millis(5),
+            verified: job.verify,
             ..CopyReport::of(
                 job.digest.clone(),
                 "application/vnd.oci.image.manifest.v1+json",

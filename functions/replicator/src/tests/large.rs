@@ -142,3 +142,23 @@ async fn a_copy_that_ends_in_the_middle_for_good_is_told() {
     world.gave_up(&look, &failure).await;
     assert_eq!(world.told(), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn only_what_several_runs_copied_is_looked_at_in_whole() {
+    let world = World::with(ONE_TARGET);
+    let digest = world.push("prod/app", Some("v1"), "{}");
+    let event = event("prod/app", Some("v1"), &digest);
+    let verified = || std::mem::take(&mut *world.copier.verified.lock().unwrap());
+    world.copier.pauses.lock().unwrap().push(paused(5, 10));
+    world.deliver(&event, 1, false).await.unwrap();
+    assert_eq!(verified(), [Verify::Answers]);
+    // The run that wrote the tag had no time for the look; the next one has, and tells of the copy.
+    let copies = [("a.example.com/a/app:v1".to_owned(), digest.clone())];
+    world.copier.copies.lock().unwrap().extend(copies);
+    assert_eq!(world.go_on().await, ["Image Review unchanged"]);
+    assert_eq!(verified(), [Verify::Full]);
+    assert_eq!(world.told().len(), 1);
+    world.deliver(&event, 1, false).await.unwrap();
+    assert_eq!(verified(), [Verify::Answers]);
+    assert!(!world.keys("uploads#"));
+}

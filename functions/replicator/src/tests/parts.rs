@@ -74,6 +74,10 @@ async fn a_very_large_image_is_copied_by_a_message_for_each_blob_and_tagged_last
         ["Image Part part_copied", "Image Review copied"]
     );
     assert_eq!(world.has("a.example.com/a/app:v1"), Some(digest));
+    assert_eq!(
+        world.copier.verified.lock().unwrap().last(),
+        Some(&Verify::Full)
+    );
     assert_eq!(world.later.take(), []);
 }
 
