@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use steward_core::facts::Platform;
 use steward_core::policy::ReplicationTarget;
 use steward_core::{Digest, ImageRef};
-use steward_registry::{CopyReport, Descriptor, Paused, UploadState};
+use steward_registry::{CopyReport, Descriptor, Paused, UploadState, Verify};
 use steward_runtime::{Deadline, Failure};
 
 use crate::plan::Facts;
@@ -32,6 +32,8 @@ pub struct CopyJob<'a> {
     pub deadline: Deadline,
     /// Uploads that earlier runs left.
     pub resume: &'a [UploadState],
+    /// Whether the target is looked at afterwards.
+    pub verify: Verify,
 }
 
 /// A copy that is to go.

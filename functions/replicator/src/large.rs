@@ -6,26 +6,29 @@
 //! and one more message looks from time to time whether all of them are there: it writes the
 //! manifests, and the tag, last.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use jiff::SignedDuration;
-use steward_core::ImageRef;
+use jiff::{SignedDuration, Timestamp};
 use steward_core::event::incoming::{Incoming, Part};
-use steward_core::policy::{Policy, ReplicationTarget};
-use steward_registry::{Descriptor, Paused};
-use steward_runtime::later::Wait;
-use steward_runtime::{Failure, Outcome, RecordContext};
+use steward_core::policy::ReplicationTarget;
+use steward_registry::{Descriptor, Paused, Verify};
+use steward_runtime::{Failure, RecordContext};
 
+use crate::lease::Lease;
 use crate::memory::{Memory, Split};
 use crate::plan::{Facts, PlannedCopy};
-use crate::{Copied, CopiedBlob, CopyJob, Replicator, facts, story};
+use crate::{Copied, CopyJob, Replicator, story};
 
 /// Time kept for telling the queue and the state table, after the engine has stopped.
 pub(crate) const CLOSING: Duration = Duration::from_millis(500);
 /// How long to wait between two looks at an image that many runs copy.
 const LOOK: SignedDuration = SignedDuration::from_secs(15);
+/// How long a look that was sent for is the only one: not quite until it comes, whose clock may differ.
+const ALONE: Duration = Duration::from_secs(14);
 /// How long the messages of blobs are given before the next blob has to be there: longer than a run.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(20);
+/// How many times in a row blobs are sent for that come no further.
+const ROUNDS: u32 = 3;
 /// Messages that come at the same time are handed to one run, so each comes a second later.
 const MOST_APART: u64 = 60;
 
@@ -38,40 +41,64 @@ pub(crate) enum Parts {
 }
 
 impl Replicator {
-    /// Copies an image as far as this run can.
+    /// Copies an image as far as this run can, unless another run is at it.
     pub(crate) async fn copy_some(
         &self,
         target: &story::Target<'_>,
         to: &ReplicationTarget,
         size: Option<u64>,
     ) -> Result<Copied, Failure> {
-        let memory = Memory::new(&*self.state, target.facts);
-        let Some(mut job) = job(target.facts, target.copy, to, target.context) else {
+        let Some(job) = job(target.facts, target.copy, to, target.context) else {
             return Ok(Copied::SourceMoved);
         };
-        let split = memory.split(&target.copy.to).await?;
-        if let Some(failed) = split.as_ref().and_then(|split| split.failed.as_ref()) {
-            memory.end_split(&target.copy.to).await;
-            let failed = format!("a part of the image cannot be copied: {failed}");
-            return Err(Failure::permanent("part_failed", failed));
-        }
+        let key = format!("lease#{}", target.copy.to);
+        let hold = target.context.deadline.remaining();
+        let Some(lease) = Lease::take(&*self.state, &key, hold).await? else {
+            return Ok(Copied::Waiting);
+        };
+        let copied = self.copy_alone(target, job, size).await;
+        lease.give_back().await;
+        copied
+    }
+
+    async fn copy_alone(
+        &self,
+        target: &story::Target<'_>,
+        mut job: CopyJob<'_>,
+        size: Option<u64>,
+    ) -> Result<Copied, Failure> {
+        let to = &target.copy.to;
+        let memory = Memory::new(&*self.state, target.facts);
+        let split = memory.split(to).await?;
+        let uploads = memory.uploads(to, None).await;
+        let is_continued = split.is_some() || uploads.is_some();
         let is_large = size.is_some_and(|size| size >= self.split_bytes);
         if (split.is_some() || is_large)
             && matches!(self.parts(target, &job, split).await?, Parts::Waiting)
         {
             return Ok(Copied::Waiting);
         }
-        let resume = memory.uploads(&target.copy.to, None).await;
+        let resume = uploads.unwrap_or_default();
         job.resume = &resume;
+        if is_continued {
+            // No single run saw all of it arrive, so the last one looks whether it did.
+            job.verify = Verify::Full;
+        }
         let copied = self.copier.copy(&job).await?;
         let Copied::Paused(paused) = &copied else {
+            if is_continued && matches!(copied, Copied::Done(_)) {
+                memory.end_split(to).await;
+                memory.forget_uploads(to).await;
+            }
             return Ok(copied);
         };
-        memory
-            .keep_uploads(&target.copy.to, None, &paused.uploads)
-            .await;
+        // A run that was over before the image was read knows nothing of the earlier ones' uploads.
+        if paused.left.blobs > 0 || !paused.uploads.is_empty() {
+            memory.keep_uploads(to, None, &paused.uploads).await;
+        }
         if paused.left.bytes >= self.split_bytes && paused.left.blobs > 1 {
-            self.parts(target, &job, None).await?;
+            // The next run sends the messages: this one has the time to say so, and no more.
+            memory.keep_split(to, &Split::due((self.clock)())).await?;
         }
         Ok(copied)
     }
@@ -87,31 +114,40 @@ impl Replicator {
         let memory = Memory::new(&*self.state, target.facts);
         let missing = self.copier.missing(job).await?;
         let bytes: u64 = missing.iter().map(|blob| blob.size).sum();
-        let is_split = split.is_some();
-        if missing.is_empty() || (!is_split && (missing.len() < 2 || bytes < self.split_bytes)) {
-            if is_split {
-                memory.end_split(to).await;
-            }
-            return Ok(Parts::None);
-        }
         let now = (self.clock)();
-        let moves = split
-            .as_ref()
-            .is_some_and(|split| missing.len() < split.left);
-        let waits = split.as_ref().is_some_and(|split| now < split.until);
-        if !moves && !waits {
-            self.send_parts(target, &missing).await?;
+        let split = match split {
+            Some(split) if !missing.is_empty() => split,
+            None if missing.len() > 1 && bytes >= self.split_bytes => Split::due(now),
+            Some(_) | None => return Ok(Parts::None),
+        };
+        // Only now: of an image that is whole, an old failure says nothing.
+        if let Some(failed) = &split.failed {
+            memory.end_split(to).await;
+            return Err(part_failed(failed));
         }
-        if moves || !waits {
-            let until = now.checked_add(PATIENCE).unwrap_or(now);
-            let left = missing.len();
-            let failed = None;
-            let split = Split {
-                left,
-                until,
-                failed,
-            };
+        let moves = missing.len() < split.left;
+        if !moves && now < split.until {
+            return Ok(Parts::Waiting);
+        }
+        if !moves && split.rounds >= ROUNDS {
+            memory.end_split(to).await;
+            let lost = format!(
+                "{} blobs did not come further, though each was sent for {ROUNDS} times",
+                missing.len()
+            );
+            return Err(part_failed(&lost));
+        }
+        let next = Split {
+            left: missing.len(),
+            until: patience(now),
+            rounds: if moves { 0 } else { split.rounds + 1 },
+            failed: None,
+        };
+        // Before the messages: a run that dies while it sends them would have each sent once more.
+        memory.keep_split(to, &next).await?;
+        if !moves && let Err(failure) = self.send_parts(target, &missing).await {
             memory.keep_split(to, &split).await?;
+            return Err(failure);
         }
         Ok(Parts::Waiting)
     }
@@ -147,22 +183,6 @@ impl Replicator {
         Ok(())
     }
 
-    async fn send_part(
-        &self,
-        incoming: &Incoming,
-        part: &Part,
-        delay: Duration,
-    ) -> Result<(), Failure> {
-        let now: SystemTime = (self.clock)().into();
-        let wait = Wait {
-            what: format!("{} {}", part.to, part.blob),
-            due: now + delay,
-            delay,
-        };
-        let event = part.to_event(&incoming.envelope);
-        Ok(self.queue()?.send(&event, &wait).await?)
-    }
-
     /// Sends the function a message to go on with a tag: at once, or to look how far others are.
     pub(crate) async fn go_on(
         &self,
@@ -170,85 +190,37 @@ impl Replicator {
         facts: &Facts,
         waiting: bool,
     ) -> Result<(), Failure> {
-        let due = waiting
-            .then(|| (self.clock)().checked_add(LOOK).ok())
-            .flatten();
-        self.look_again(incoming, facts, facts.digest.clone(), due)
-            .await
+        let digest = facts.digest.clone();
+        if !waiting {
+            return self.look_again(incoming, facts, digest, None).await;
+        }
+        // One look that is still to come is enough for all who wait: it sees what each would see.
+        let key = Memory::new(&*self.state, facts).look_key();
+        let Some(place) = Lease::take(&*self.state, &key, ALONE).await? else {
+            return Ok(());
+        };
+        let due = (self.clock)().checked_add(LOOK).ok();
+        let sent = self.look_again(incoming, facts, digest, due).await;
+        if sent.is_err() {
+            place.give_back().await;
+        }
+        sent
     }
+}
 
-    /// Notes that a blob will not come, so that the look at its image ends with its failure.
-    pub(crate) async fn part_failed(
-        &self,
-        incoming: &Incoming,
-        part: &Part,
-        failure: &Failure,
-    ) -> Result<(), Failure> {
-        let facts = facts(incoming, &part.repository, part.tag.clone());
-        let split = Split {
-            left: 0,
-            until: (self.clock)(),
-            failed: Some(failure.chain().chars().take(1000).collect()),
-        };
-        Memory::new(&*self.state, &facts)
-            .keep_split(&part.to, &split)
-            .await
-    }
+/// Whether a run has no time left to begin anything.
+pub(crate) fn is_over(context: &RecordContext) -> bool {
+    context.deadline.earlier(CLOSING).remaining().is_zero()
+}
 
-    /// Copies one blob of an image.
-    pub(crate) async fn copy_part(
-        &self,
-        incoming: &Incoming,
-        part: &Part,
-        context: &RecordContext,
-    ) -> Result<Outcome, Failure> {
-        let policy = self.policy.current().await?;
-        let mut facts = facts(incoming, &part.repository, part.tag.clone());
-        facts.digest = Some(part.digest.clone());
-        let Some(target) = target_of(part, &policy) else {
-            return Ok(Outcome::new("not_wanted"));
-        };
-        let copy = PlannedCopy {
-            rule: part.rule.clone(),
-            target_index: 0,
-            to: part.to.clone(),
-            referrers: false,
-            platforms: Vec::new(),
-            mode: steward_core::Mode::Enforce,
-        };
-        let memory = Memory::new(&*self.state, &facts);
-        let Some(mut job) = job(&facts, &copy, target, context) else {
-            return Ok(Outcome::new("not_wanted"));
-        };
-        let resume = memory.uploads(&part.to, Some(&part.blob)).await;
-        job.resume = &resume;
-        let blob = Descriptor::new(part.media_type.clone(), part.blob.clone(), part.size);
-        let copied = self.copier.copy_blob(&job, &blob).await;
-        let copied = copied.map_err(|failure| {
-            failure.context(format!("cannot copy {} to {}", part.blob, part.to))
-        })?;
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a metric of bytes needs no last digit"
-        )]
-        let outcome = |word, bytes: u64| Outcome::new(word).count("BytesCopied", bytes as f64);
-        Ok(match copied {
-            CopiedBlob::Done(bytes) => outcome("part_copied", bytes),
-            CopiedBlob::SourceGone => outcome("source_gone", 0),
-            CopiedBlob::Paused(moved, upload) => {
-                let moves = moved > 0 || upload != resume.first().cloned();
-                if !moves {
-                    return Err(no_time());
-                }
-                let uploads: Vec<_> = upload.into_iter().collect();
-                memory
-                    .keep_uploads(&part.to, Some(&part.blob), &uploads)
-                    .await;
-                self.send_part(incoming, part, Duration::ZERO).await?;
-                outcome("paused", moved)
-            }
-        })
-    }
+/// Until when the messages of blobs are waited for.
+pub(crate) fn patience(now: Timestamp) -> Timestamp {
+    now.checked_add(PATIENCE).unwrap_or(now)
+}
+
+fn part_failed(what: &str) -> Failure {
+    let what = format!("a part of the image cannot be copied: {what}");
+    Failure::permanent("part_failed", what)
 }
 
 /// Whether a run that stopped has done anything that the next one need not do.
@@ -260,28 +232,12 @@ pub(crate) fn has_moved(paused: &Paused) -> bool {
 pub(crate) fn no_time() -> Failure {
     Failure::transient(
         "no_time",
-        "the time was over before anything was moved; it is tried again",
+        "the time was over before anything was moved; it is tried again (a layer that is too large \
+         for one run at a registry that takes no parts is best copied with `steward copy`)",
     )
 }
 
-/// The policy's word on the target of a part, if it still has one.
-fn target_of<'p>(part: &Part, policy: &'p Policy) -> Option<&'p ReplicationTarget> {
-    let is_target = |to: &ImageRef, target: &ReplicationTarget| {
-        target.registry == to.registry
-            && target
-                .repository_for(&part.repository)
-                .is_ok_and(|repository| repository == to.repository)
-    };
-    policy
-        .replication
-        .iter()
-        .filter(|rule| rule.name.as_str() == part.rule && rule.applies_to(&part.repository))
-        .filter(|rule| rule.effective_mode(policy.mode).acts())
-        .flat_map(|rule| &rule.to)
-        .find(|target| is_target(&part.to, target))
-}
-
-fn job<'a>(
+pub(crate) fn job<'a>(
     facts: &'a Facts,
     copy: &'a PlannedCopy,
     target: &'a ReplicationTarget,
@@ -296,5 +252,6 @@ fn job<'a>(
         platforms: &copy.platforms,
         deadline: context.deadline.earlier(CLOSING),
         resume: &[],
+        verify: Verify::Answers,
     })
 }

@@ -4,32 +4,32 @@ mod copier;
 mod deletion;
 mod hops;
 mod large;
+mod lease;
 pub mod memory;
+mod part;
 pub mod plan;
 mod referrer;
 mod report;
 mod story;
+mod targets;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use steward_aws::ecr::Ecr;
 use steward_aws::state::StateStore;
-use steward_core::decision::Skip;
 use steward_core::event::incoming::{Detail, ImageAction, Incoming};
 use steward_core::event::outgoing::StewardEvent;
 use steward_core::policy::Policy;
-use steward_core::{Reference, RepositoryName, Tag};
+use steward_core::{ImageRef, RepositoryName, Tag};
 use steward_runtime::{EventSink, Failure, Handler, Later, Outcome, PolicyStore, RecordContext};
 
 pub use crate::copier::{Copied, CopiedBlob, Copier, CopyJob, RegistryCopier, RemoveJob, Removed};
 
 use crate::hops::Chain;
 use crate::memory::Memory;
-use crate::plan::{Facts, Plan, plan};
+use crate::plan::{Facts, Plan};
 
 /// Tells the time; replaced in tests.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -110,9 +110,9 @@ impl Handler for Replicator {
         {
             tracing::error!(error = untold.chain(), "the failure could not be told");
         }
-        // Each target tells of its own failure on the last attempt. What ends a run from outside
-        // leaves no time for that, so it is told here.
-        if !matches!(failure.error_type(), "deadline" | "panic") {
+        // Each target tells of its own failure on the last attempt. What ends a run from outside, or
+        // before anything could fail, is told here.
+        if !matches!(failure.error_type(), "deadline" | "panic" | "no_time") {
             return;
         }
         let Some(incoming) = incoming else { return };
@@ -141,6 +141,8 @@ struct Tally {
     progressed: bool,
     /// Whether one of those waits for others.
     waiting: bool,
+    /// The first of them that this run had no time to finish.
+    slow: Option<ImageRef>,
     skipped: Option<String>,
     failure: Option<Failure>,
 }
@@ -210,106 +212,6 @@ impl Replicator {
         tally.outcome()
     }
 
-    /// Brings all targets of one tag up to date. The digest of the facts is a hint.
-    async fn replicate(
-        &self,
-        incoming: &Incoming,
-        mut facts: Facts,
-        policy: &Policy,
-        context: &RecordContext,
-        tally: &mut Tally,
-    ) -> Result<(), Failure> {
-        let hint = plan(&facts, policy);
-        let undecided = hint.rules.iter().any(|rule| rule.undecided);
-        // Without a digest in the event the hint knows nothing yet.
-        if hint.copies.is_empty() && !undecided && hint.skipped != Some(Skip::Gone) {
-            // Nothing that the registry could say would change this: spare it the question.
-            tally.skipped = hint.skipped.as_ref().map(Skip::to_string);
-            return Ok(());
-        }
-        let reference = Reference::Tag(facts.tag.clone());
-        let image = self
-            .ecr
-            .describe_image(&facts.repository, &reference)
-            .await?;
-        let size = image.as_ref().and_then(|image| image.size);
-        facts.digest = image.map(|image| image.digest);
-        let mut plan = plan(&facts, policy);
-        if plan.rules.iter().any(|rule| rule.undecided) {
-            facts.siblings = Some(self.siblings(&facts.repository).await?);
-            plan = crate::plan::plan(&facts, policy);
-        }
-        tracing::info!(plan = %as_json(&plan), "decided about {}:{}", facts.repository, facts.tag);
-        if let Some(skip) = &plan.skipped {
-            tally.skipped = Some(skip.to_string());
-        }
-        let unfinished = tally.unfinished;
-        for copy in &plan.copies {
-            let target = story::Target {
-                replicator: self,
-                incoming,
-                facts: &facts,
-                copy,
-                context,
-            };
-            if copy.mode.acts() {
-                self.copy(&target, policy, size, tally).await;
-            } else {
-                tally.observed += 1;
-                self.events
-                    .put(&[report::observed(incoming, &facts, copy)])
-                    .await?;
-            }
-        }
-        if tally.unfinished == unfinished {
-            return Ok(());
-        }
-        if !tally.progressed && !tally.waiting {
-            return Err(large::no_time());
-        }
-        self.go_on(incoming, &facts, !tally.progressed).await
-    }
-
-    /// Tells of every copy that a run which was cut off did not finish.
-    async fn tell_unfinished(
-        &self,
-        incoming: &Incoming,
-        failure: &Failure,
-        context: &RecordContext,
-    ) -> Result<(), Failure> {
-        let Some(push) = push(incoming) else {
-            return Ok(());
-        };
-        let Some(tag) = &push.tag else {
-            return Ok(());
-        };
-        let policy = self.policy.current().await?;
-        let mut facts = facts(incoming, &push.repository, tag.clone());
-        facts.digest.clone_from(&push.digest);
-        let plan = plan(&facts, &policy);
-        for copy in plan.copies.iter().filter(|copy| copy.mode.acts()) {
-            let target = story::Target {
-                replicator: self,
-                incoming,
-                facts: &facts,
-                copy,
-                context,
-            };
-            target.unfinished(failure).await?;
-        }
-        Ok(())
-    }
-
-    /// Every tag of a repository, with its age.
-    async fn siblings(
-        &self,
-        repository: &RepositoryName,
-    ) -> Result<BTreeMap<Tag, Option<Timestamp>>, Failure> {
-        let times = self.ecr.tag_times(repository).await?;
-        let age = |at: Option<SystemTime>| at.and_then(|at| Timestamp::try_from(at).ok());
-        Ok(times.into_iter().map(|(tag, at)| (tag, age(at))).collect())
-    }
-
     /// Makes one copy, and tells how it went where that is news.
     async fn copy(
         &self,
@@ -324,6 +226,7 @@ impl Replicator {
             }
             Ok(Copied::Paused(paused)) => {
                 tally.unfinished += 1;
+                tally.slow.get_or_insert_with(|| target.copy.to.clone());
                 tally.progressed |= large::has_moved(&paused);
                 tally.bytes += paused.moved.bytes;
             }

@@ -76,9 +76,24 @@ pub(crate) struct Split {
     pub(crate) left: usize,
     /// When the messages of the missing blobs count as lost.
     pub(crate) until: Timestamp,
+    /// How many times in a row they were sent without any blob coming further.
+    #[serde(default)]
+    pub(crate) rounds: u32,
     /// Why one of them will not come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failed: Option<String>,
+}
+
+impl Split {
+    /// An image of which no messages were sent yet.
+    pub(crate) const fn due(now: Timestamp) -> Self {
+        Self {
+            left: 0,
+            until: now,
+            rounds: 0,
+            failed: None,
+        }
+    }
 }
 
 fn uploads_key(to: &ImageRef, blob: Option<&Digest>) -> String {
@@ -176,12 +191,19 @@ impl<'a> Memory<'a> {
         Ok(self.state.delete(&self.gone()).await?)
     }
 
-    /// Uploads to a target that earlier runs left.
-    pub(crate) async fn uploads(&self, to: &ImageRef, blob: Option<&Digest>) -> Vec<UploadState> {
-        let known = self.state.get(&uploads_key(to, blob)).await.ok().flatten();
-        known
-            .and_then(|known| serde_json::from_value(known).ok())
-            .unwrap_or_default()
+    /// Uploads to a target that earlier runs left; nothing where there was no earlier run.
+    pub(crate) async fn uploads(
+        &self,
+        to: &ImageRef,
+        blob: Option<&Digest>,
+    ) -> Option<Vec<UploadState>> {
+        let known = self.state.get(&uploads_key(to, blob)).await.ok()??;
+        Some(serde_json::from_value(known).unwrap_or_default())
+    }
+
+    /// Forgets the runs of an image that is whole.
+    pub(crate) async fn forget_uploads(&self, to: &ImageRef) {
+        self.remove(&uploads_key(to, None)).await;
     }
 
     /// Keeps uploads for the next run.
@@ -197,6 +219,26 @@ impl<'a> Memory<'a> {
         }
     }
 
+    /// The key of the look that is to come.
+    pub(crate) fn look_key(&self) -> String {
+        format!("look#{}:{}", self.home, self.tag)
+    }
+
+    fn turn_key(&self) -> String {
+        format!("turn#{}:{}", self.home, self.tag)
+    }
+
+    /// The target that took up the time of the last run.
+    pub(crate) async fn turn(&self) -> Option<ImageRef> {
+        let known = self.state.get(&self.turn_key()).await.ok()??;
+        known.as_str()?.parse().ok()
+    }
+
+    pub(crate) async fn keep_turn(&self, slow: &ImageRef) {
+        let slow = slow.to_string().into();
+        self.write(&self.turn_key(), &slow, KEEP_UPLOADS).await;
+    }
+
     /// How far an image is that many runs copy, where it is one.
     pub(crate) async fn split(&self, to: &ImageRef) -> Result<Option<Split>, Failure> {
         let known = self.state.get(&format!("split#{to}")).await?;
@@ -209,10 +251,22 @@ impl<'a> Memory<'a> {
         Ok(self.state.put(&key, &data, KEEP_UPLOADS).await?)
     }
 
+    /// Changes what is known of an image that many runs copy. What is late, and speaks of an image
+    /// that is none any more, changes nothing.
+    pub(crate) async fn change_split(
+        &self,
+        to: &ImageRef,
+        change: impl FnOnce(&mut Split),
+    ) -> Result<(), Failure> {
+        let Some(mut split) = self.split(to).await? else {
+            return Ok(());
+        };
+        change(&mut split);
+        self.keep_split(to, &split).await
+    }
+
     pub(crate) async fn end_split(&self, to: &ImageRef) {
-        if let Err(error) = self.state.delete(&format!("split#{to}")).await {
-            tracing::warn!(error = %error, "the state table still knows of a copy in parts");
-        }
+        self.remove(&format!("split#{to}")).await;
     }
 
     /// Counts a removal of a rule in the hour of `now`; how many it are with this one.
@@ -241,6 +295,12 @@ impl<'a> Memory<'a> {
         let mut slashes = self.home.match_indices('/').map(|(at, _)| at);
         let end = slashes.nth(1).unwrap_or(self.home.len());
         self.home.get(..end).unwrap_or_default()
+    }
+
+    async fn remove(&self, key: &str) {
+        if let Err(error) = self.state.delete(key).await {
+            tracing::warn!(error = %error, "the state table still knows of a copy that has ended");
+        }
     }
 
     async fn write(&self, key: &str, data: &Value, keep: Duration) {

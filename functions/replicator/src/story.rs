@@ -2,7 +2,7 @@
 //! success that ends it, and the end of all tries.
 
 use steward_core::event::incoming::Incoming;
-use steward_registry::CopyReport;
+use steward_registry::{CopyReport, Verify};
 use steward_runtime::{Failure, RecordContext};
 
 use crate::Replicator;
@@ -31,7 +31,9 @@ impl Target<'_> {
         let (was_failing, was_told) = (is(Status::Failing), is(Status::Done));
         // An image that was there before anybody told: somebody else brought it, or the table was
         // lost. Neither is news.
-        if was_told || (copied.unchanged && before.is_none() && !self.was_delivered_before()) {
+        // A full look is taken only where runs of ours came before.
+        let is_ours = self.was_delivered_before() || copied.verified == Verify::Full;
+        if was_told || (copied.unchanged && before.is_none() && !is_ours) {
             return Ok(());
         }
         let event = report::replicated(self, copied, was_failing);

@@ -1,10 +1,12 @@
 mod deletions;
 mod large;
 mod metrics;
+mod parts;
+mod together;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -14,8 +16,8 @@ use steward_aws::state::FakeState;
 use steward_core::event::incoming::parse;
 use steward_core::event::outgoing::DetailType;
 use steward_core::{Digest, RepositoryName};
-use steward_registry::{Amount, CopyReport, Descriptor, Paused};
-use steward_runtime::{MemoryLater, MemorySink};
+use steward_registry::{Amount, CopyReport, Descriptor, Paused, Verify};
+use steward_runtime::{Deadline, MemoryLater, MemorySink};
 
 use super::*;
 
@@ -52,16 +54,27 @@ struct FakeCopier {
     copies: Mutex<HashMap<String, Digest>>,
     failing: Mutex<HashMap<String, fn() -> Failure>>,
     calls: Mutex<u32>,
+    /// The registries in the order in which they were tried.
+    order: Mutex<Vec<String>>,
+    /// How each copy was to be verified.
+    verified: Mutex<Vec<Verify>>,
     /// How the next copies end, before they are made.
     pauses: Mutex<Vec<Paused>>,
     /// The blobs that the target lacks.
     lacking: Mutex<Vec<Descriptor>>,
+    /// Whether the source has lost its blobs.
+    lost: AtomicBool,
 }
 
 #[async_trait]
 impl Copier for FakeCopier {
     async fn copy(&self, job: &CopyJob<'_>) -> Result<Copied, Failure> {
         *self.calls.lock().unwrap() += 1;
+        let registry = job.to.registry.to_string();
+        self.order.lock().unwrap().push(registry);
+        self.verified.lock().unwrap().push(job.verify);
+        // Others have their turn while this one is under way.
+        tokio::task::yield_now().await;
         if let Some(failure) = self.failing.lock().unwrap().get(job.to.registry.as_str()) {
             return Err(failure());
         }
@@ -80,6 +93,7 @@ impl Copier for FakeCopier {
             manifests: 1,
             bytes: 10,
             elapsed: Duration::from_millis(5),
+            verified: job.verify,
             ..CopyReport::of(
                 job.digest.clone(),
                 "application/vnd.oci.image.manifest.v1+json",
@@ -92,11 +106,15 @@ impl Copier for FakeCopier {
     }
 
     async fn copy_blob(&self, job: &CopyJob<'_>, blob: &Descriptor) -> Result<CopiedBlob, Failure> {
+        tokio::task::yield_now().await;
         if let Some(failure) = self.failing.lock().unwrap().get(job.to.registry.as_str()) {
             return Err(failure());
         }
         if let Some(paused) = self.pauses.lock().unwrap().pop() {
             return Ok(CopiedBlob::Paused(paused.moved.bytes, None));
+        }
+        if self.lost.load(Ordering::SeqCst) {
+            return Ok(CopiedBlob::SourceGone);
         }
         let mut lacking = self.lacking.lock().unwrap();
         lacking.retain(|known| known.digest != blob.digest);
@@ -174,6 +192,8 @@ impl World {
     /// Lets time pass.
     fn pass(&self, seconds: i64) {
         self.time.fetch_add(seconds, Ordering::SeqCst);
+        self.state
+            .advance(Duration::from_secs(seconds.unsigned_abs()));
     }
 
     fn push(&self, repository: &str, tag: Option<&str>, body: &str) -> Digest {
@@ -211,6 +231,18 @@ impl World {
             ..RecordContext::for_test()
         };
         self.replicator.handle(event, &context).await
+    }
+
+    async fn gave_up(&self, event: &Incoming, failure: &Failure) {
+        let context = RecordContext::for_test();
+        self.replicator
+            .gave_up(Some(event), failure, &context)
+            .await;
+    }
+
+    /// Whether the state table has a key that begins like this.
+    fn keys(&self, begin: &str) -> bool {
+        self.state.keys().iter().any(|key| key.starts_with(begin))
     }
 
     /// What was told so far, a line an event.

@@ -211,6 +211,7 @@ async fn copy_one(
             platforms: &rule.platforms,
             deadline: Deadline::after(LONGEST),
             resume: &[],
+            verify: steward_registry::Verify::Answers,
         })
         .await
 }

@@ -1,28 +1,36 @@
+mod together;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use steward_aws::ecr::RemoveTag;
 use steward_core::{Digest, Reference, Region, RepositoryName, RepositoryPath};
 use steward_registry::{
-    BlobOutcome, CopyOptions, CopyRequest, Descriptor, Moved, Outcome, PlatformFilter,
+    Batch, BlobOutcome, CopyOptions, CopyRequest, Descriptor, Moved, Outcome, PlatformFilter,
     RegistryError, Repository, copy, copy_blob, missing,
 };
 use steward_runtime::Failure;
 use steward_runtime::registry_access::{Access, RegistryAccess};
 
 use super::{Copied, CopiedBlob, Copier, CopyJob, RemoveJob, Removed};
+use together::Together;
 
 /// Copies with the copy engine, each side with the credentials that it asks for.
 pub struct RegistryCopier {
     access: Arc<RegistryAccess>,
     region: Option<Region>,
+    together: Together,
 }
 
 impl RegistryCopier {
     /// A copier with these clients; `region` is the function's own.
     #[must_use]
     pub fn new(access: Arc<RegistryAccess>, region: Option<Region>) -> Self {
-        Self { access, region }
+        Self {
+            access,
+            region,
+            together: Together::default(),
+        }
     }
 }
 
@@ -31,6 +39,8 @@ struct Prepared {
     from: Repository,
     request: CopyRequest,
     options: CopyOptions,
+    /// Held until the copy ends, so that the copies that begin meanwhile know of it.
+    together: Arc<Batch>,
 }
 
 impl RegistryCopier {
@@ -57,6 +67,7 @@ impl RegistryCopier {
             tag: job.to.tag.clone(),
         };
         let create = job.target.create.as_ref();
+        let together = self.together.join();
         let options = CopyOptions {
             referrers: job.referrers,
             cosign_tags: job.referrers,
@@ -66,12 +77,15 @@ impl RegistryCopier {
             resume: job.resume.to_vec(),
             create: create.and_then(|create| self.access.create_repository(&access, create)),
             availability: self.access.availability(&access),
+            verify: job.verify,
+            batch: Some(Batch::clone(&together)),
             ..CopyOptions::default()
         };
         Ok(Prepared {
             from,
             request,
             options,
+            together,
         })
     }
 }
@@ -90,6 +104,7 @@ impl Copier for RegistryCopier {
             from,
             request,
             options,
+            together: _held,
         } = self.prepare(job)?;
         let tag = Reference::Tag(job.facts.tag.clone());
         match copy(&request, &options).await {
@@ -132,10 +147,9 @@ impl Copier for RegistryCopier {
     }
 
     async fn copy_blob(&self, job: &CopyJob<'_>, blob: &Descriptor) -> Result<CopiedBlob, Failure> {
-        let Prepared {
-            request, options, ..
-        } = self.prepare(job)?;
-        match copy_blob(&request.from, &request.to, blob, &options, None).await {
+        let prepared = self.prepare(job)?;
+        let CopyRequest { from, to, .. } = &prepared.request;
+        match copy_blob(from, to, blob, &prepared.options, None).await {
             Ok(BlobOutcome::Done(report)) => Ok(CopiedBlob::Done(match report.how {
                 Moved::Copied => report.size,
                 Moved::Mounted | Moved::Present => 0,
@@ -203,3 +217,6 @@ fn is_unsupported(error: &RegistryError) -> bool {
     matches!(error, RegistryError::Refused(exchange)
         if matches!(exchange.status, Some(400 | 405)) || exchange.has_code("UNSUPPORTED"))
 }
+
+#[cfg(test)]
+mod tests;

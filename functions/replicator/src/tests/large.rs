@@ -2,7 +2,7 @@ use steward_core::event::incoming::parse_value;
 
 use super::*;
 
-const ONE_TARGET: &str = r#"
+pub(super) const ONE_TARGET: &str = r#"
 version: 1
 mode: enforce
 replication:
@@ -11,7 +11,7 @@ replication:
     to: [{ registry: a.example.com, repository: "a/{basename}" }]
 "#;
 
-fn paused(moved: u64, left: u64) -> Paused {
+pub(super) fn paused(moved: u64, left: u64) -> Paused {
     Paused {
         moved: Amount {
             blobs: 0,
@@ -26,7 +26,7 @@ fn paused(moved: u64, left: u64) -> Paused {
 }
 
 impl World {
-    fn lack(&self, sizes: &[u64]) {
+    pub(super) fn lack(&self, sizes: &[u64]) {
         let blobs = sizes.iter().enumerate().map(|(i, size)| {
             let digest = format!("sha256:{i:064x}").parse().unwrap();
             Descriptor::new("application/octet-stream", digest, *size)
@@ -35,7 +35,7 @@ impl World {
     }
 
     /// Lets the queue bring back what waits there; what each was and how it ended.
-    async fn go_on(&self) -> Vec<String> {
+    pub(super) async fn go_on(&self) -> Vec<String> {
         let mut ended = Vec::new();
         for (event, wait) in self.later.take() {
             let kind = event["detail-type"].as_str().unwrap().to_owned();
@@ -83,81 +83,82 @@ async fn a_run_that_comes_no_further_uses_up_a_try() {
 }
 
 #[tokio::test]
-async fn a_very_large_image_is_copied_by_a_message_for_each_blob_and_tagged_last() {
-    let world = World::with(ONE_TARGET);
-    let digest = world.push("prod/app", Some("v1"), "{}");
-    world.lack(&[600, 600, 600]);
-    world.copier.pauses.lock().unwrap().push(paused(5, 1800));
-    let event = event("prod/app", Some("v1"), &digest);
-    world.deliver(&event, 1, false).await.unwrap();
-    // One part stops half-way and goes on by a message of its own.
-    world.copier.pauses.lock().unwrap().push(paused(300, 300));
-    assert_eq!(
-        world.go_on().await,
-        [
-            "Image Part paused",
-            "Image Part part_copied",
-            "Image Part part_copied",
-            "Image Review unfinished"
-        ]
-    );
-    assert_eq!(world.has("a.example.com/a/app:v1"), None);
-    assert_eq!(
-        world.go_on().await,
-        ["Image Part part_copied", "Image Review copied"]
-    );
-    assert_eq!(world.has("a.example.com/a/app:v1"), Some(digest));
-    assert_eq!(world.later.take(), []);
+async fn a_run_that_goes_on_begins_after_the_target_that_took_the_time() {
+    let world = World::new();
+    let digest = world.push("prod/app", Some("v1.2.3"), "{}");
+    let event = event("prod/app", Some("v1.2.3"), &digest);
+    let (a, b) = ("a.example.com", "b.example.com");
+    let order = || std::mem::take(&mut *world.copier.order.lock().unwrap());
+    let pause = |moved| {
+        let pauses = [paused(moved, 10), paused(moved, 10)];
+        world.copier.pauses.lock().unwrap().extend(pauses);
+    };
+    // Also where nothing came further, so that it is the event itself that comes again.
+    pause(0);
+    world.deliver(&event, 1, false).await.unwrap_err();
+    assert_eq!(order(), [a, b]);
+    pause(5);
+    world.deliver(&event, 2, false).await.unwrap();
+    assert_eq!(order(), [b, a]);
+    assert_eq!(world.go_on().await, ["Image Review copied"]);
+    assert_eq!(order(), [a, b]);
 }
 
 #[tokio::test]
-async fn messages_that_were_lost_are_sent_again() {
+async fn a_run_without_time_begins_nothing() {
     let world = World::with(ONE_TARGET);
     let digest = world.push("prod/app", Some("v1"), "{}");
-    world.lack(&[600, 600]);
-    world.copier.pauses.lock().unwrap().push(paused(5, 1200));
     let event = event("prod/app", Some("v1"), &digest);
-    world.deliver(&event, 1, false).await.unwrap();
-    let look = world.later.take().pop().unwrap().0;
-    let look = parse_value(&look).unwrap();
-    world.pass(15);
-    assert_eq!(
-        world.deliver(&look, 1, false).await.unwrap().word(),
-        "unfinished"
-    );
-    assert_eq!(world.later.take().len(), 1, "the parts are given time");
-    world.pass(20 * 60);
-    world.deliver(&look, 1, false).await.unwrap();
-    assert_eq!(world.later.take().len(), 3);
+    let context = RecordContext {
+        deadline: Deadline::after(Duration::ZERO),
+        ..RecordContext::for_test()
+    };
+    let failure = world.replicator.handle(&event, &context).await.unwrap_err();
+    assert_eq!(failure.error_type(), "no_time");
+    assert_eq!(*world.copier.calls.lock().unwrap(), 0);
 }
 
 #[tokio::test]
-async fn a_part_that_cannot_come_ends_its_image_with_a_word() {
+async fn a_copy_that_ends_in_the_middle_for_good_is_told() {
     let world = World::with(ONE_TARGET);
     let digest = world.push("prod/app", Some("v1"), "{}");
-    world.lack(&[600, 600]);
-    world.copier.pauses.lock().unwrap().push(paused(5, 1200));
+    let pause = |moved| world.copier.pauses.lock().unwrap().push(paused(moved, 10));
+    pause(5);
     let event = event("prod/app", Some("v1"), &digest);
     world.deliver(&event, 1, false).await.unwrap();
-    let mut messages = world.later.take();
-    let look = parse_value(&messages.pop().unwrap().0).unwrap();
-    let part = parse_value(&messages[0].0).unwrap();
-    world.fail("a.example.com", || {
-        Failure::permanent("denied", "the door is shut")
-    });
-    let failure = world.deliver(&part, 1, false).await.unwrap_err();
-    let context = RecordContext::for_test();
-    world
-        .replicator
-        .gave_up(Some(&part), &failure, &context)
-        .await;
-    world.pass(15);
-    let ended = world.deliver(&look, 1, false).await.unwrap_err();
-    assert_eq!(ended.error_type(), "part_failed");
-    assert!(!ended.is_transient());
+    let look = parse_value(&world.later.take().pop().unwrap().0).unwrap();
+    pause(0);
+    let failure = world.deliver(&look, 8, true).await.unwrap_err();
+    assert_eq!(failure.error_type(), "no_time");
+    world.gave_up(&look, &failure).await;
     let told = world.told();
-    assert!(
-        told[0].starts_with("Image Replication Failed") && told[0].contains("the door is shut"),
-        "{told:?}"
-    );
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("v1 could not be copied"), "{told:?}");
+    assert!(told[0].contains("`steward copy`"), "{told:?}");
+    assert!(world.keys("replica#"), "its status says so as well");
+
+    // Of a tag that is gone no copy is missing.
+    let world = World::with(ONE_TARGET);
+    world.gave_up(&look, &failure).await;
+    assert_eq!(world.told(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn only_what_several_runs_copied_is_looked_at_in_whole() {
+    let world = World::with(ONE_TARGET);
+    let digest = world.push("prod/app", Some("v1"), "{}");
+    let event = event("prod/app", Some("v1"), &digest);
+    let verified = || std::mem::take(&mut *world.copier.verified.lock().unwrap());
+    world.copier.pauses.lock().unwrap().push(paused(5, 10));
+    world.deliver(&event, 1, false).await.unwrap();
+    assert_eq!(verified(), [Verify::Answers]);
+    // The run that wrote the tag had no time for the look; the next one has, and tells of the copy.
+    let copies = [("a.example.com/a/app:v1".to_owned(), digest.clone())];
+    world.copier.copies.lock().unwrap().extend(copies);
+    assert_eq!(world.go_on().await, ["Image Review unchanged"]);
+    assert_eq!(verified(), [Verify::Full]);
+    assert_eq!(world.told().len(), 1);
+    world.deliver(&event, 1, false).await.unwrap();
+    assert_eq!(verified(), [Verify::Answers]);
+    assert!(!world.keys("uploads#"));
 }
