@@ -48,7 +48,7 @@ pub struct BackfillArgs {
         long,
         value_name = "URL",
         value_hint = ValueHint::Url,
-        conflicts_with_all = ["dry_run", "observed"]
+        conflicts_with_all = ["dry_run", "resume", "observed"]
     )]
     pub queue: Option<String>,
 

@@ -83,7 +83,7 @@ async fn backfill(
     };
     work.progress.set_length(all.missing());
     match &args.queue {
-        Some(queue) => work.send(queue, all, &mut report).await?,
+        Some(queue) => work.send(queue, all, &mut report).await,
         None => work.copy(all, &mut report).await?,
     }
     work.progress.finish_and_clear();

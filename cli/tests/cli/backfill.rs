@@ -1,8 +1,10 @@
 //! Backfill, from ECR's API over a real registry to another real registry.
 
 use std::fs;
+use std::sync::{Arc, Mutex};
 
-use serde_json::json;
+use serde_json::{Value, json};
+use steward_testkit::json_api::JsonApi;
 
 use crate::steward::{run, steward};
 use crate::world::World;
@@ -119,5 +121,41 @@ fn a_rule_that_only_observes_is_left_out_unless_it_is_asked_for() {
     // The replicator would only report them.
     world
         .run(&["backfill", "--observed", "--queue", "http://127.0.0.1:9/q"])
+        .expect(2);
+}
+
+#[test]
+fn the_queue_gets_what_is_missing_whatever_an_earlier_run_has_sent() {
+    let world = World::new();
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let queue = JsonApi::start({
+        let sent = Arc::clone(&sent);
+        move |operation, asked| {
+            let body: Value = serde_json::from_str(asked["MessageBody"].as_str().unwrap()).unwrap();
+            let tag = body["detail"]["image-tag"].as_str().unwrap().to_owned();
+            sent.lock().unwrap().push(format!("{operation} {tag}"));
+            json!({ "MessageId": "1" })
+        }
+    })
+    .unwrap();
+    let url = format!("{}/111122223333/replicator", queue.url());
+    // The replicator copies nothing in between: what it was sent before may have failed.
+    for _ in 0..2 {
+        let report = run(world
+            .command(&["backfill", "--queue", &url, "--format", "json"])
+            .env("AWS_ENDPOINT_URL_SQS", queue.url()))
+        .expect(0)
+        .json();
+        assert_eq!(
+            (&report["done"], &report["skipped"]),
+            (&2.into(), &0.into())
+        );
+        let mut sent = std::mem::take(&mut *sent.lock().unwrap());
+        sent.sort();
+        assert_eq!(sent, ["SendMessage v1.0.0", "SendMessage v2.0.0"]);
+    }
+    // A journal would say of a sent message that its copy was made.
+    world
+        .run(&["backfill", "--queue", &url, "--resume", "done.txt"])
         .expect(2);
 }
