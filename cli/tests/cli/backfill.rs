@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use steward_testkit::image::{Image, Layer};
 use steward_testkit::json_api::JsonApi;
 
 use crate::steward::{run, steward};
@@ -158,4 +159,21 @@ fn the_queue_gets_what_is_missing_whatever_an_earlier_run_has_sent() {
     world
         .run(&["backfill", "--queue", &url, "--resume", "done.txt"])
         .expect(2);
+}
+
+#[test]
+fn a_layer_of_several_images_moves_once() {
+    const SIZE: u64 = 2 << 20;
+    let mut world = World::empty("enforce", "");
+    for (n, repository) in ["prod/app", "prod/web", "prod/api"].into_iter().enumerate() {
+        let image = Image::builder()
+            .layer(Layer::random(7, SIZE))
+            .layer(Layer::random(100 + n as u64, 1000))
+            .build();
+        world.push(repository, "v1.0.0", &image);
+    }
+    let report = world.run(&["backfill", "--rate", "1000"]).expect(0).json();
+    assert_eq!(report["done"], 3, "{report}");
+    let bytes = report["bytes"].as_u64().unwrap();
+    assert!((SIZE..2 * SIZE).contains(&bytes), "{report}");
 }

@@ -15,6 +15,7 @@ use steward_core::event::incoming::ImageAction;
 use steward_core::event::outgoing::SOURCE;
 use steward_core::policy::Policy;
 use steward_core::{RepositoryName, Tag};
+use steward_registry::Batch;
 use steward_runtime::{Deadline, Failure};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -26,6 +27,11 @@ use crate::replication::{Comparison, Missing, Sides};
 
 /// No copy may take longer: then it is a failure, and the next run goes on.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
+
+/// Blobs that travel at once for each image that does.
+const BLOBS: usize = 4;
+/// Blobs that are remembered as copied.
+const REMEMBERED: usize = 20_000;
 
 /// The work of one backfill.
 pub(super) struct Work<'a> {
@@ -77,7 +83,9 @@ impl Work<'_> {
         report: &mut Report,
     ) -> Result<(), CliError> {
         let tasks = self.tasks(found, report);
-        let copier = RegistryCopier::new(Arc::clone(&self.sides.access), None);
+        // Images of one team tend to share their layers: each moves once.
+        let batch = Batch::new(self.jobs * BLOBS, REMEMBERED);
+        let copier = RegistryCopier::new(Arc::clone(&self.sides.access), None).sharing(batch);
         let (policy, sides, progress) = (self.policy, self.sides, self.progress.clone());
         let ticks = paced(self.pause);
         let copies = stream::unfold((tasks.into_iter(), ticks), |(mut tasks, mut ticks)| async {

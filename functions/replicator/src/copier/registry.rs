@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use steward_aws::ecr::RemoveTag;
 use steward_core::{Digest, Reference, Region, RepositoryName, RepositoryPath};
 use steward_registry::{
-    BlobOutcome, CopyOptions, CopyRequest, Descriptor, Moved, Outcome, PlatformFilter,
+    Batch, BlobOutcome, CopyOptions, CopyRequest, Descriptor, Moved, Outcome, PlatformFilter,
     RegistryError, Repository, copy, copy_blob, missing,
 };
 use steward_runtime::Failure;
@@ -16,13 +16,25 @@ use super::{Copied, CopiedBlob, Copier, CopyJob, RemoveJob, Removed};
 pub struct RegistryCopier {
     access: Arc<RegistryAccess>,
     region: Option<Region>,
+    batch: Option<Batch>,
 }
 
 impl RegistryCopier {
     /// A copier with these clients; `region` is the function's own.
     #[must_use]
     pub fn new(access: Arc<RegistryAccess>, region: Option<Region>) -> Self {
-        Self { access, region }
+        Self {
+            access,
+            region,
+            batch: None,
+        }
+    }
+
+    /// Lets all its copies share a batch, so that a blob of several images moves once.
+    #[must_use]
+    pub fn sharing(mut self, batch: Batch) -> Self {
+        self.batch = Some(batch);
+        self
     }
 }
 
@@ -64,6 +76,7 @@ impl RegistryCopier {
             recheck: Some(job.facts.tag.clone()),
             deadline: Some(job.deadline.instant().into_std()),
             resume: job.resume.to_vec(),
+            batch: self.batch.clone(),
             create: create.and_then(|create| self.access.create_repository(&access, create)),
             availability: self.access.availability(&access),
             ..CopyOptions::default()
