@@ -91,6 +91,7 @@ async fn copy(
     }
     let options = CopyOptions {
         referrers: !args.no_referrers,
+        cosign_tags: !args.no_referrers,
         platforms: PlatformFilter::new(args.platform.iter().cloned()),
         verify: if args.verify {
             Verify::Full

@@ -14,7 +14,7 @@ const ECR: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
 /// `AWS:wonderland`, hashed with bcrypt at the lowest cost.
 const HTPASSWD: &str = "AWS:$2y$04$abcdefghijklmnopqrstuujZkTwHUiJ9XdZPwKfcfDo7dMp5DjlTu\n";
 
-fn image(seed: u64) -> Image {
+pub(crate) fn image(seed: u64) -> Image {
     Image::builder()
         .platform("linux", "amd64")
         .layer(Layer::file("etc/motd", "hello\n"))
@@ -23,7 +23,7 @@ fn image(seed: u64) -> Image {
 }
 
 /// A folder with the OCI layout `in` that has the image under `v1.2.3`.
-fn with_layout(image: &Image) -> Folder {
+pub(crate) fn with_layout(image: &Image) -> Folder {
     let folder = Folder::new();
     let entries = [LayoutEntry {
         image,
@@ -33,7 +33,7 @@ fn with_layout(image: &Image) -> Folder {
     folder
 }
 
-fn copy(folder: &Folder, args: &[&str]) -> Ran {
+pub(crate) fn copy(folder: &Folder, args: &[&str]) -> Ran {
     run(steward(folder.path()).arg("copy").args(args))
 }
 
@@ -152,40 +152,6 @@ fn a_copy_within_a_registry_mounts_and_lines_tell_of_it() {
         "{}",
         ran.stdout
     );
-}
-
-#[test]
-fn referrers_travel_unless_they_are_told_not_to() {
-    let registry = Distribution::start();
-    let image = image(1);
-    let sbom = Image::referrer(
-        &image,
-        "application/spdx+json",
-        r#"{"spdxVersion":"SPDX-2.3"}"#,
-    );
-    let folder = Folder::new();
-    let entries = [
-        LayoutEntry {
-            image: &image,
-            tag: Some("v1.2.3"),
-        },
-        LayoutEntry {
-            image: &sbom,
-            tag: None,
-        },
-    ];
-    write_layout(&folder.path().join("in"), &entries).unwrap();
-    let target = |repository: &str| format!("{}/{repository}", registry.address());
-    let args = ["oci:in:v1.2.3", &target("with"), "--format", "json"];
-    assert_eq!(copy(&folder, &args).expect(0).json()["referrers"], 1);
-    let args = [
-        "oci:in:v1.2.3",
-        &target("without"),
-        "--format",
-        "json",
-        "--no-referrers",
-    ];
-    assert_eq!(copy(&folder, &args).expect(0).json()["referrers"], 0);
 }
 
 #[test]
@@ -480,36 +446,5 @@ fn a_list_is_copied_and_a_shared_blob_moves_once() {
             .contains("0 copied, 3 unchanged, 1 failed; 0 B moved"),
         "{}",
         again.stdout
-    );
-}
-
-#[test]
-fn platforms_are_chosen_and_the_target_is_looked_at() {
-    let children = ["amd64", "arm64", "s390x"].map(|architecture| {
-        Image::builder()
-            .platform("linux", architecture)
-            .layer(Layer::file("arch", architecture))
-            .build()
-    });
-    let index = Image::index(children);
-    let folder = with_layout(&index);
-    let args = ["oci:in:v1.2.3", "oci:out", "--format", "json", "--verify"];
-    let some = [&args[..], &["--platform", "linux/amd64,linux/arm64"]].concat();
-    let ran = copy(&folder, &some).expect(0);
-    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(report["platforms"]["kept"], 2, "{report}");
-    assert_eq!(report["platforms"]["dropped"], 1, "{report}");
-    assert_eq!(report["platforms"]["original"], index.digest().as_str());
-    assert_ne!(report["digest"], index.digest().as_str());
-    assert_eq!(report["verified"], true);
-
-    let single = with_layout(&image(9));
-    let refused = [&args[..], &["--platform", "linux/arm64"]].concat();
-    let ran = copy(&single, &refused).expect(6);
-    assert!(
-        ran.stderr.contains("linux/amd64") || ran.stdout.contains("linux/amd64"),
-        "{} {}",
-        ran.stdout,
-        ran.stderr
     );
 }

@@ -9,6 +9,7 @@
 mod backfill;
 mod completions;
 mod copy;
+mod copy_contents;
 mod distribution;
 mod documentation;
 mod ecr_api;
