@@ -89,6 +89,7 @@ async fn copy(
             Err(mistake) => return Err(mistake),
         });
     }
+    let targets = pairs.iter().filter_map(|pair| pair.target.registry());
     let options = CopyOptions {
         referrers: !args.no_referrers,
         cosign_tags: !args.no_referrers,
@@ -99,6 +100,7 @@ async fn copy(
             Verify::Answers
         },
         concurrency: usize::from(args.jobs),
+        availability: access.availability(targets).await,
         progress: shown.listener(),
         ..CopyOptions::default()
     };

@@ -1,5 +1,4 @@
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -9,10 +8,9 @@ use crate::distribution::Distribution;
 use crate::files::Folder;
 use crate::steward::{Ran, run, steward};
 
-const ECR: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
-
 /// `AWS:wonderland`, hashed with bcrypt at the lowest cost.
-const HTPASSWD: &str = "AWS:$2y$04$abcdefghijklmnopqrstuujZkTwHUiJ9XdZPwKfcfDo7dMp5DjlTu\n";
+pub(crate) const HTPASSWD: &str =
+    "AWS:$2y$04$abcdefghijklmnopqrstuujZkTwHUiJ9XdZPwKfcfDo7dMp5DjlTu\n";
 
 pub(crate) fn image(seed: u64) -> Image {
     Image::builder()
@@ -207,69 +205,6 @@ fn a_missing_helper_is_named_with_what_to_do() {
         "{}",
         ran.stderr
     );
-}
-
-#[test]
-fn ecr_is_asked_for_a_token_where_docker_knows_none() {
-    let registry = Distribution::with_user(HTPASSWD);
-    let (api, asked) = token_api();
-    let folder = with_layout(&image(1));
-    let target = format!("{ECR}/prod/app");
-    let ran = run(steward(folder.path())
-        .env(
-            "STEWARD_REGISTRY_ENDPOINTS",
-            format!("{ECR}=http://{}", registry.address()),
-        )
-        .env("AWS_ENDPOINT_URL_ECR", api)
-        .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
-        .env("AWS_SECRET_ACCESS_KEY", "example")
-        .args(["copy", "oci:in", &target, "--format", "json"]))
-    .expect(0);
-    assert_eq!(ran.json()["outcome"], "copied");
-    assert!(!ran.stderr.contains("wonderland"), "{}", ran.stderr);
-    let request = asked.join().unwrap();
-    assert!(request.contains("GetAuthorizationToken"), "{request}");
-    assert!(request.contains("/eu-west-1/ecr/aws4_request"), "{request}");
-}
-
-/// Answers one `GetAuthorizationToken` as ECR does, with `AWS:wonderland`.
-fn token_api() -> (String, std::thread::JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let thread = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = String::new();
-        let mut buffer = [0; 4096];
-        while !request.contains("\r\n\r\n{") {
-            let read = stream.read(&mut buffer).unwrap();
-            assert!(read > 0, "the request ends early: {request}");
-            request.push_str(&String::from_utf8_lossy(&buffer[..read]));
-        }
-        let body = r#"{"authorizationData":[{"authorizationToken":"QVdTOndvbmRlcmxhbmQ=","expiresAt":4102444800,"proxyEndpoint":"https://example.com"}]}"#;
-        write!(
-            stream,
-            "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\n\
-             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        request
-    });
-    (address, thread)
-}
-
-#[test]
-fn without_aws_credentials_ecr_is_refused_with_what_to_do() {
-    let folder = with_layout(&image(1));
-    let target = format!("{ECR}/prod/app");
-    let ran = run(steward(folder.path())
-        .env(
-            "STEWARD_REGISTRY_ENDPOINTS",
-            format!("{ECR}=http://127.0.0.1:9"),
-        )
-        .args(["copy", "oci:in", &target]))
-    .expect(6);
-    assert!(ran.stderr.contains("AWS_PROFILE"), "{}", ran.stderr);
 }
 
 #[test]

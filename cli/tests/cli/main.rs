@@ -10,6 +10,7 @@ mod backfill;
 mod completions;
 mod copy;
 mod copy_contents;
+mod copy_ecr;
 mod distribution;
 mod documentation;
 mod ecr_api;
