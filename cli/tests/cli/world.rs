@@ -78,7 +78,7 @@ impl World {
         if !self.pushed.contains(&(repository, tag)) {
             self.pushed.push((repository, tag));
         }
-        let mut listed: Vec<(&'static str, Vec<(String, Vec<&'static str>)>)> = Vec::new();
+        let mut listed = ecr_api::Repositories::new();
         for (repository, tag) in &self.pushed {
             let image = (self.source.digest_of(repository, tag).unwrap(), vec![*tag]);
             match listed.iter_mut().find(|(known, _)| known == repository) {
