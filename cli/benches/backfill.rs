@@ -25,6 +25,7 @@ const MAX_MEMORY: u64 = 500 << 20;
 const PATIENCE: Duration = Duration::from_secs(600);
 
 const POLICY: &str = r#"version: 1
+mode: enforce
 replication:
   - name: disaster-recovery
     repositories: ["prod/**"]

@@ -1,16 +1,19 @@
 //! How registries are spoken to, and as whom: what every command that goes to one shares.
 
+mod layers;
 pub mod remedy;
 
 use std::sync::Arc;
 
 use steward_core::{RegistryHost, RepositoryPath};
-use steward_registry::{Client, EndpointOverrides, RegistryError};
+use steward_registry::{BlobAvailability, Client, EndpointOverrides, RegistryError};
 
 use crate::credentials::{AwsTokens, EcrTokens, ShellCredentials, Warn};
 use crate::docker_config::Places;
 use crate::error::CliError;
 use crate::output::style;
+
+pub use layers::ByAws;
 
 /// The same variable that the functions read; the local cloud sets it.
 const ENDPOINTS_VARIABLE: &str = "STEWARD_REGISTRY_ENDPOINTS";
@@ -28,6 +31,8 @@ pub struct Access {
     pub places: Places,
     /// Who gives tokens for ECR.
     pub ecr: Arc<dyn EcrTokens>,
+    /// Where those tokens were asked for.
+    pub by_aws: ByAws,
     /// Who hears of what is wrong and not fatal.
     pub warn: Warn,
 }
@@ -48,6 +53,7 @@ impl Access {
             overrides: overrides()?,
             places: Places::from_process(),
             ecr: Arc::new(AwsTokens),
+            by_aws: ByAws::default(),
             warn: warn(),
         })
     }
@@ -62,6 +68,7 @@ impl Access {
             self.places.clone(),
             repository.clone(),
             Arc::clone(&self.ecr),
+            self.by_aws.clone(),
             Arc::clone(&self.warn),
         );
         Client::builder()
@@ -71,6 +78,16 @@ impl Access {
             .trust(self.trust.clone())
             .user_agent(concat!("steward/", env!("CARGO_PKG_VERSION")))
             .build()
+    }
+
+    /// Who knows many layers of the targets at once; nobody where none of them is ECR.
+    pub async fn availability<'a>(
+        &self,
+        targets: impl IntoIterator<Item = &'a RegistryHost>,
+    ) -> Option<Arc<dyn BlobAvailability>> {
+        let host = targets.into_iter().find(|host| host.ecr().is_some())?;
+        let layers = layers::AwsLayers::new(self.by_aws.clone(), host).await;
+        Some(Arc::new(layers))
     }
 }
 

@@ -1,16 +1,21 @@
 //! The command line: what can be asked, and its help texts.
 
+mod copies;
+mod copy;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use jiff::Timestamp;
-use steward_core::facts::Platform;
 use steward_core::policy::RepositoryGlob;
 use steward_core::{RegistryHost, RepositoryName, Tag};
 
 use crate::error::CliError;
 use crate::exit_code::Exit;
+
+pub use copies::{BackfillArgs, CopiesArgs, ReplicationArgs, ReplicationOf, StatusArgs};
+pub use copy::CopyArgs;
 
 /// Explains what ecr-steward decides, checks and tests its policy, and copies images.
 #[derive(Debug, Parser)]
@@ -282,157 +287,6 @@ fn repository_glob(text: &str) -> Result<RepositoryGlob, String> {
 
 /// What `--insecure` means without a host.
 pub const ANY_REMOTE: &str = "*";
-
-/// Arguments of `steward copy`.
-#[derive(Debug, Args)]
-pub struct CopyArgs {
-    /// `registry/repository:tag`, `registry/repository@sha256:…`, or `oci:folder[:tag]`
-    #[arg(value_name = "SOURCE", value_hint = ValueHint::Other, required_unless_present = "list")]
-    pub source: Option<String>,
-
-    /// `registry/repository[:tag]` or `oci:folder[:tag]`; without a tag the source's tag is kept
-    #[arg(value_name = "TARGET", value_hint = ValueHint::Other, required_unless_present = "list")]
-    pub target: Option<String>,
-
-    /// Make the copies that a file names, a SOURCE and a TARGET on each line; `-` reads standard
-    /// input
-    ///
-    /// A blob that several images share moves once. A copy that fails does not hold up the others.
-    #[arg(
-        long,
-        value_name = "FILE",
-        value_hint = ValueHint::FilePath,
-        conflicts_with_all = ["source", "target"]
-    )]
-    pub list: Option<PathBuf>,
-
-    /// Copy these platforms of an index only, such as `linux/amd64,linux/arm64`
-    ///
-    /// The target gets an index with fewer images, so its digest is another one: the same for the
-    /// same index and platforms every time. What refers to the whole index stays behind.
-    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
-    pub platform: Vec<Platform>,
-
-    /// Look at the target afterwards: the tag, each manifest, each blob
-    ///
-    /// Without it the answers to the copy's own requests are what is known, and no further request
-    /// is made.
-    #[arg(long)]
-    pub verify: bool,
-
-    /// Leave signatures, SBOMs and attestations behind
-    #[arg(long)]
-    pub no_referrers: bool,
-
-    /// How many blobs travel at the same time
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub jobs: u8,
-
-    /// Speak plain HTTP to a registry that is not on this machine
-    ///
-    /// Loopback addresses are spoken to over plain HTTP without being asked, ECR never. Alone it
-    /// means the one remote registry of the command; where both sides are remote, name the one:
-    /// `--insecure=registry.example.com:5000`.
-    #[arg(
-        long,
-        value_name = "HOST",
-        num_args = 0..=1,
-        require_equals = true,
-        value_delimiter = ',',
-        default_missing_value = ANY_REMOTE
-    )]
-    pub insecure: Vec<String>,
-
-    /// A host in a private network that a registry may point to
-    ///
-    /// Token services and blob stores that a registry names must be on the public internet before
-    /// credentials or layers go there, or be named here. Can be given several times.
-    #[arg(long, value_name = "HOST")]
-    pub trust: Vec<RegistryHost>,
-
-    /// No progress, only the digest
-    #[arg(long, short)]
-    pub quiet: bool,
-}
-
-/// Which copies a command is about.
-#[derive(Debug, Args)]
-pub struct CopiesArgs {
-    /// The policy file that the functions have
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub policy: PathBuf,
-
-    /// The ECR registry that is copied from
-    #[arg(long, value_name = "HOST", value_hint = ValueHint::Hostname)]
-    pub registry: RegistryHost,
-
-    /// Only this replication rule; can be given several times
-    #[arg(long = "rule", value_name = "NAME", value_hint = ValueHint::Other)]
-    pub rules: Vec<String>,
-
-    /// Only the repositories that match, such as `prod/**`
-    #[arg(long, value_name = "GLOB", value_hint = ValueHint::Other, value_parser = repository_glob)]
-    pub repositories: Option<RepositoryGlob>,
-}
-
-/// Arguments of `steward backfill`.
-#[derive(Debug, Args)]
-pub struct BackfillArgs {
-    /// Which copies.
-    #[command(flatten)]
-    pub copies: CopiesArgs,
-
-    /// Only say what would be copied
-    #[arg(long)]
-    pub dry_run: bool,
-
-    /// Let the replicator copy: send it events by this queue, instead of copying from here
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, conflicts_with = "dry_run")]
-    pub queue: Option<String>,
-
-    /// Keep in this file what is done, and leave out what an earlier run has done
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "dry_run")]
-    pub resume: Option<PathBuf>,
-
-    /// The most images a second; ECR takes 10 manifests a second unless told otherwise
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub rate: u16,
-
-    /// How many images are copied at the same time
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub jobs: u8,
-
-    /// No progress
-    #[arg(long, short)]
-    pub quiet: bool,
-}
-
-/// Arguments of `steward replication`.
-#[derive(Debug, Args)]
-pub struct ReplicationArgs {
-    /// What is asked.
-    #[command(subcommand)]
-    pub of: ReplicationOf,
-}
-
-/// What can be asked about replication.
-#[derive(Debug, Subcommand)]
-pub enum ReplicationOf {
-    /// Per rule and target: in step, behind, or failing
-    Status(StatusArgs),
-}
-
-/// Arguments of `steward replication status`.
-#[derive(Debug, Args)]
-pub struct StatusArgs {
-    /// Which copies.
-    #[command(flatten)]
-    pub copies: CopiesArgs,
-
-    /// The functions' state table, which knows why a copy fails
-    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
-    pub state_table: Option<String>,
-}
 
 /// Arguments of `steward schema`.
 #[derive(Debug, Args)]

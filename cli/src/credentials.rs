@@ -10,6 +10,7 @@ use steward_aws::ecr::{Ecr, EcrError, EcrTarget, SdkEcr};
 use steward_core::{EcrHost, RegistryHost, RepositoryPath};
 use steward_registry::{Auth, CredentialError, Credentials};
 
+use crate::access::ByAws;
 use crate::docker_config::{self, Credential, DockerConfigError, HelperError, Places};
 
 /// Tells a person what went wrong without being fatal.
@@ -44,22 +45,25 @@ pub struct ShellCredentials {
     places: Places,
     repository: RepositoryPath,
     ecr: Arc<dyn EcrTokens>,
+    by_aws: ByAws,
     warn: Warn,
 }
 
 impl ShellCredentials {
-    /// Looks in these places for what `repository` needs.
+    /// Looks in these places for what `repository` needs; notes in `by_aws` where AWS was asked.
     #[must_use]
     pub fn new(
         places: Places,
         repository: RepositoryPath,
         ecr: Arc<dyn EcrTokens>,
+        by_aws: ByAws,
         warn: Warn,
     ) -> Self {
         Self {
             places,
             repository,
             ecr,
+            by_aws,
             warn,
         }
     }
@@ -111,7 +115,11 @@ impl Credentials for ShellCredentials {
             return Ok(auth);
         }
         match &ecr {
-            Some(host) => self.aws_auth(host).await,
+            Some(ecr) => {
+                let auth = self.aws_auth(ecr).await?;
+                self.by_aws.note(host);
+                Ok(auth)
+            }
             None => Ok(Auth::Anonymous),
         }
     }
@@ -164,6 +172,7 @@ mod tests {
             places,
             "org/app".parse().unwrap(),
             Arc::new(FixedTokens),
+            ByAws::default(),
             Arc::new(move |warning| sink.lock().unwrap().push(warning.to_owned())),
         );
         Shell {

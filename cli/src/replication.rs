@@ -2,22 +2,20 @@
 //! and compared.
 
 mod compare;
+mod parts;
 mod sides;
+mod survey;
 
-pub use compare::{Comparison, Missing, Pair, compare};
+pub use compare::{Comparison, Missing, Pair, Unread, Wanted, compare};
 pub use sides::{Sides, SourceTags, TargetTags};
+pub use survey::survey;
 
-use std::sync::Arc;
-
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use steward_core::RepositoryName;
+use steward_core::RuleName;
 use steward_core::policy::{Policy, ReplicationRule};
 
 use crate::cli::CopiesArgs;
 use crate::error::CliError;
-
-/// Repositories that are listed at the same time.
-const JOBS: usize = 8;
+use crate::output::Output;
 
 /// Refuses rules that the policy does not have.
 ///
@@ -40,71 +38,37 @@ pub fn check_rules(args: &CopiesArgs, policy: &Policy) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The rules that a command is about.
+/// The rules that a command is about. Of those in mode `observe` the replicator copies nothing, so
+/// nothing is missing that they would have copied.
 pub fn rules<'p>(
+    args: &'p CopiesArgs,
+    policy: &'p Policy,
+) -> impl Iterator<Item = &'p ReplicationRule> + Clone {
+    named(args, policy).filter(|rule| args.observed || rule.effective_mode(policy.mode).acts())
+}
+
+/// The rules that are left out because they only observe; a person is told.
+pub fn left_out(args: &CopiesArgs, policy: &Policy, output: &Output) -> Vec<RuleName> {
+    if args.observed {
+        return Vec::new();
+    }
+    let rules: Vec<RuleName> = named(args, policy)
+        .filter(|rule| !rule.effective_mode(policy.mode).acts())
+        .map(|rule| rule.name.clone())
+        .collect();
+    for rule in &rules {
+        output.warn(&format!(
+            "rule {rule} is in mode observe and is left out; --observed takes it in"
+        ));
+    }
+    rules
+}
+
+fn named<'p>(
     args: &'p CopiesArgs,
     policy: &'p Policy,
 ) -> impl Iterator<Item = &'p ReplicationRule> + Clone {
     policy.replication.iter().filter(|rule| {
         args.rules.is_empty() || args.rules.iter().any(|name| rule.name.as_str() == name)
     })
-}
-
-/// Lists and compares all repositories of the source; `found` is told of each, in no order.
-///
-/// # Errors
-///
-/// When a registry fails or refuses.
-pub async fn survey(
-    args: &CopiesArgs,
-    policy: &Policy,
-    sides: &Sides,
-    mut found: impl FnMut(RepositoryName, Comparison),
-) -> Result<(), CliError> {
-    let wanted = |name: &RepositoryName| {
-        args.repositories
-            .as_ref()
-            .is_none_or(|glob| glob.matches(name.as_str()))
-            && policy.in_scope(name)
-            && rules(args, policy).any(|rule| rule.applies_to(name))
-    };
-    let names: Vec<RepositoryName> = sides.repositories().await?;
-    let looks: Vec<_> = names
-        .into_iter()
-        .filter(wanted)
-        .map(|name| look(args, policy, sides, name))
-        .collect();
-    let mut looks = stream::iter(looks).buffer_unordered(JOBS);
-    while let Some((name, comparison)) = looks.try_next().await? {
-        found(name, comparison);
-    }
-    Ok(())
-}
-
-async fn look(
-    args: &CopiesArgs,
-    policy: &Policy,
-    sides: &Sides,
-    name: RepositoryName,
-) -> Result<(RepositoryName, Comparison), CliError> {
-    let source = Arc::new(sides.source_tags(&name).await?);
-    let mut all = Comparison::default();
-    for rule in rules(args, policy).filter(|rule| rule.applies_to(&name)) {
-        let selected = rule.selected(
-            source
-                .iter()
-                .filter(|(tag, _)| !policy.ignores_tag(tag))
-                .map(|(tag, found)| (tag, found.pushed_at)),
-        );
-        for (index, target) in rule.to.iter().enumerate() {
-            if selected.is_empty() {
-                all.add(Pair::new(rule, index, target));
-                continue;
-            }
-            let names = selected.iter().filter_map(|tag| target.tag_for(tag).ok());
-            let there = sides.target_tags(target, &name, names.collect()).await?;
-            all.add(compare(rule, index, &name, &source, &selected, &there));
-        }
-    }
-    Ok((name, all))
 }

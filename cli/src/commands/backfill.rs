@@ -16,7 +16,7 @@ use crate::error::CliError;
 use crate::exit_code::Exit;
 use crate::input;
 use crate::output::{Output, plural};
-use crate::replication::{Comparison, Sides, check_rules, survey};
+use crate::replication::{Comparison, Sides, check_rules, left_out, survey};
 use crate::running;
 
 use journal::Journal;
@@ -50,6 +50,7 @@ async fn backfill(
     output: &Output,
 ) -> Result<Report, CliError> {
     let sides = Sides::open(&args.copies.registry).await?;
+    let left_out = left_out(&args.copies, policy, output);
     let mut all = Comparison::default();
     let mut repositories = 0;
     let progress = work::bar(output, args.quiet, "repositories compared");
@@ -60,7 +61,7 @@ async fn backfill(
     })
     .await?;
     progress.finish_and_clear();
-    let mut report = Report::new(repositories, &all);
+    let mut report = Report::new(repositories, left_out, &all);
     if args.dry_run {
         report.examples(&all);
         return Ok(report);
@@ -82,7 +83,7 @@ async fn backfill(
     };
     work.progress.set_length(all.missing());
     match &args.queue {
-        Some(queue) => work.send(queue, all, &mut report).await?,
+        Some(queue) => work.send(queue, all, &mut report).await,
         None => work.copy(all, &mut report).await?,
     }
     work.progress.finish_and_clear();

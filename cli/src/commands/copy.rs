@@ -89,8 +89,10 @@ async fn copy(
             Err(mistake) => return Err(mistake),
         });
     }
+    let targets = pairs.iter().filter_map(|pair| pair.target.registry());
     let options = CopyOptions {
         referrers: !args.no_referrers,
+        cosign_tags: !args.no_referrers,
         platforms: PlatformFilter::new(args.platform.iter().cloned()),
         verify: if args.verify {
             Verify::Full
@@ -98,6 +100,7 @@ async fn copy(
             Verify::Answers
         },
         concurrency: usize::from(args.jobs),
+        availability: access.availability(targets).await,
         progress: shown.listener(),
         ..CopyOptions::default()
     };

@@ -1,11 +1,17 @@
 //! The comparison of one repository with its copies: no I/O.
 
+use std::error::Error as StdError;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use steward_core::policy::{ReplicationRule, ReplicationTarget};
 use steward_core::{Digest, ImageRef, RepositoryName, Tag};
+use steward_runtime::failure::chain;
 
 use super::{SourceTags, TargetTags};
+
+/// How many of the things that could not be read are kept for a target; they tend to be all alike.
+const KEPT: usize = 5;
 
 /// Everything found in some repositories, per rule and target.
 #[derive(Debug, Default)]
@@ -15,7 +21,7 @@ pub struct Comparison {
 }
 
 /// What was found of one target of one rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Pair {
     /// The rule.
     pub rule: String,
@@ -26,12 +32,53 @@ pub struct Pair {
     pub target: String,
     /// Copies that are as they should be.
     pub in_step: u64,
-    /// Copies that are there with another digest by design, because the rule copies some platforms
-    /// only.
+    /// Copies that are as they should be with another digest than their image, because the rule
+    /// copies some platforms only.
     pub filtered: u64,
-    /// Copies that are not.
+    /// Images of another platform than the rule copies.
+    pub other_platform: u64,
+    /// Copies of which nothing is known, because a side could not be read.
+    pub not_compared: u64,
+    /// Why not, for some of them.
+    #[serde(skip)]
+    pub unread: Vec<Unread>,
+    /// Copies that are not as they should be.
     #[serde(skip)]
     pub missing: Vec<Missing>,
+}
+
+/// Something that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// What.
+    pub to: String,
+    /// The stable word for why not.
+    pub error_type: String,
+    /// Why not.
+    pub error: String,
+}
+
+impl Unread {
+    /// What an error keeps from being read.
+    #[must_use]
+    pub fn new(to: String, error_type: &str, error: &dyn StdError) -> Self {
+        Self {
+            to,
+            error_type: error_type.to_owned(),
+            error: chain(error),
+        }
+    }
+}
+
+/// What a rule with `platforms` copies of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// A manifest of this digest.
+    Manifest(Digest),
+    /// Nothing: the image is for another platform, or is gone by now.
+    Nothing,
+    /// Nobody knows.
+    Unread(Unread),
 }
 
 /// A copy that should be there.
@@ -61,7 +108,29 @@ impl Pair {
             target: format!("{}/{}", target.registry, target.repository),
             in_step: 0,
             filtered: 0,
+            other_platform: 0,
+            not_compared: 0,
+            unread: Vec::new(),
             missing: Vec::new(),
+        }
+    }
+
+    /// Adds so many copies of which nothing is known.
+    pub fn unread(&mut self, copies: u64, why: Unread) {
+        self.not_compared += copies;
+        self.unread.push(why);
+        self.unread.truncate(KEPT);
+    }
+
+    /// Adds a copy that is not its image byte for byte, where the rule copies some platforms only.
+    pub fn settle(&mut self, copy: Missing, wanted: Wanted) {
+        match wanted {
+            Wanted::Manifest(digest) if copy.instead.as_ref() == Some(&digest) => {
+                self.filtered += 1;
+            }
+            Wanted::Manifest(_) => self.missing.push(copy),
+            Wanted::Nothing => self.other_platform += 1,
+            Wanted::Unread(why) => self.unread(1, why),
         }
     }
 
@@ -91,6 +160,10 @@ impl Comparison {
             Some(known) => {
                 known.in_step += pair.in_step;
                 known.filtered += pair.filtered;
+                known.other_platform += pair.other_platform;
+                known.not_compared += pair.not_compared;
+                known.unread.extend(pair.unread);
+                known.unread.truncate(KEPT);
                 known.missing.extend(pair.missing);
             }
         }
@@ -106,7 +179,9 @@ impl Comparison {
     }
 }
 
-/// Compares the tags that a rule selects of one repository with what a target has.
+/// Compares the tags that a rule selects of one repository with what a target has. What is not the
+/// same image is missing, also where the rule copies some platforms only: [`Pair::settle`] is for
+/// those.
 #[must_use]
 pub fn compare(
     rule: &ReplicationRule,
@@ -117,14 +192,7 @@ pub fn compare(
     there: &TargetTags,
 ) -> Pair {
     let Some(target) = rule.to.get(index) else {
-        return Pair {
-            rule: rule.name.to_string(),
-            target_index: index,
-            target: String::new(),
-            in_step: 0,
-            filtered: 0,
-            missing: Vec::new(),
-        };
+        return Pair::default();
     };
     let mut pair = Pair::new(rule, index, target);
     let Ok(path) = target.repository_for(repository) else {
@@ -137,11 +205,6 @@ pub fn compare(
         let instead = there.get(&name);
         if instead == Some(&found.digest) {
             pair.in_step += 1;
-            continue;
-        }
-        // What a filter makes of an index is only known to who reads it.
-        if instead.is_some() && !rule.platforms.is_empty() {
-            pair.filtered += 1;
             continue;
         }
         pair.missing.push(Missing {
@@ -216,12 +279,20 @@ mod tests {
     }
 
     #[test]
-    fn a_filtered_copy_has_another_digest_by_design() {
-        let found = pair("  platforms: [linux/amd64]\n");
-        assert_eq!(
-            (found.in_step, found.filtered, found.missing.len()),
-            (1, 1, 1)
-        );
+    fn a_filtered_copy_is_what_the_filter_makes_of_its_image_and_nothing_else() {
+        let settled = |wanted| {
+            let mut found = pair("  platforms: [linux/amd64]\n");
+            for copy in std::mem::take(&mut found.missing) {
+                found.settle(copy, Wanted::clone(&wanted));
+            }
+            let known = (found.in_step, found.filtered, found.other_platform);
+            (known, found.missing.len(), found.not_compared)
+        };
+        assert_eq!(settled(Wanted::Manifest(digest("ff"))), ((1, 1, 0), 1, 0));
+        assert_eq!(settled(Wanted::Manifest(digest("ee"))), ((1, 0, 0), 2, 0));
+        assert_eq!(settled(Wanted::Nothing), ((1, 0, 2), 0, 0));
+        let unread = Unread::new("x".into(), "y", &std::io::Error::other("z"));
+        assert_eq!(settled(Wanted::Unread(unread)), ((1, 0, 0), 0, 2));
     }
 
     #[test]

@@ -93,8 +93,8 @@ impl Sides {
         let mut next = None;
         loop {
             let page = self.source.repositories(next).await;
-            let page =
-                page.map_err(|error| failed("list the repositories of", &self.host, error))?;
+            let what = "list the repositories of";
+            let page = page.map_err(|error| of_source(failed(what, &self.host, error)))?;
             names.extend(page.entries.into_iter().map(|found| found.name));
             next = page.next.filter(|token| !token.is_empty());
             if next.is_none() {
@@ -114,7 +114,7 @@ impl Sides {
         loop {
             let page = self.source.images(name, next).await;
             let what = format!("list the images of {name} in");
-            let page = page.map_err(|error| failed(&what, &self.host, error))?;
+            let page = page.map_err(|error| of_source(failed(&what, &self.host, error)))?;
             for image in page.entries {
                 let pushed_at = image.pushed_at.and_then(|at| Timestamp::try_from(at).ok());
                 for tag in image.tags {
@@ -139,7 +139,7 @@ impl Sides {
         target: &ReplicationTarget,
         name: &RepositoryName,
         wanted: BTreeSet<Tag>,
-    ) -> Result<TargetTags, CliError> {
+    ) -> Result<TargetTags, ReadFailure> {
         let Ok(path) = target.repository_for(name) else {
             return Ok(TargetTags::new());
         };
@@ -180,10 +180,10 @@ impl Sides {
     }
 }
 
-fn failed(what: &str, host: &RegistryHost, error: impl Into<ReadError>) -> CliError {
-    CliError::Registry(Box::new(ReadFailure::new(
-        format!("{what} {host}"),
-        host,
-        error,
-    )))
+fn failed(what: &str, host: &RegistryHost, error: impl Into<ReadError>) -> ReadFailure {
+    ReadFailure::new(format!("{what} {host}"), host, error)
+}
+
+fn of_source(failure: ReadFailure) -> CliError {
+    CliError::Registry(Box::new(failure))
 }

@@ -1,5 +1,4 @@
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -9,12 +8,11 @@ use crate::distribution::Distribution;
 use crate::files::Folder;
 use crate::steward::{Ran, run, steward};
 
-const ECR: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
-
 /// `AWS:wonderland`, hashed with bcrypt at the lowest cost.
-const HTPASSWD: &str = "AWS:$2y$04$abcdefghijklmnopqrstuujZkTwHUiJ9XdZPwKfcfDo7dMp5DjlTu\n";
+pub(crate) const HTPASSWD: &str =
+    "AWS:$2y$04$abcdefghijklmnopqrstuujZkTwHUiJ9XdZPwKfcfDo7dMp5DjlTu\n";
 
-fn image(seed: u64) -> Image {
+pub(crate) fn image(seed: u64) -> Image {
     Image::builder()
         .platform("linux", "amd64")
         .layer(Layer::file("etc/motd", "hello\n"))
@@ -23,7 +21,7 @@ fn image(seed: u64) -> Image {
 }
 
 /// A folder with the OCI layout `in` that has the image under `v1.2.3`.
-fn with_layout(image: &Image) -> Folder {
+pub(crate) fn with_layout(image: &Image) -> Folder {
     let folder = Folder::new();
     let entries = [LayoutEntry {
         image,
@@ -33,7 +31,7 @@ fn with_layout(image: &Image) -> Folder {
     folder
 }
 
-fn copy(folder: &Folder, args: &[&str]) -> Ran {
+pub(crate) fn copy(folder: &Folder, args: &[&str]) -> Ran {
     run(steward(folder.path()).arg("copy").args(args))
 }
 
@@ -155,40 +153,6 @@ fn a_copy_within_a_registry_mounts_and_lines_tell_of_it() {
 }
 
 #[test]
-fn referrers_travel_unless_they_are_told_not_to() {
-    let registry = Distribution::start();
-    let image = image(1);
-    let sbom = Image::referrer(
-        &image,
-        "application/spdx+json",
-        r#"{"spdxVersion":"SPDX-2.3"}"#,
-    );
-    let folder = Folder::new();
-    let entries = [
-        LayoutEntry {
-            image: &image,
-            tag: Some("v1.2.3"),
-        },
-        LayoutEntry {
-            image: &sbom,
-            tag: None,
-        },
-    ];
-    write_layout(&folder.path().join("in"), &entries).unwrap();
-    let target = |repository: &str| format!("{}/{repository}", registry.address());
-    let args = ["oci:in:v1.2.3", &target("with"), "--format", "json"];
-    assert_eq!(copy(&folder, &args).expect(0).json()["referrers"], 1);
-    let args = [
-        "oci:in:v1.2.3",
-        &target("without"),
-        "--format",
-        "json",
-        "--no-referrers",
-    ];
-    assert_eq!(copy(&folder, &args).expect(0).json()["referrers"], 0);
-}
-
-#[test]
 fn credentials_come_from_a_helper_and_never_show() {
     let registry = Distribution::with_user(HTPASSWD);
     let folder = with_layout(&image(1));
@@ -241,69 +205,6 @@ fn a_missing_helper_is_named_with_what_to_do() {
         "{}",
         ran.stderr
     );
-}
-
-#[test]
-fn ecr_is_asked_for_a_token_where_docker_knows_none() {
-    let registry = Distribution::with_user(HTPASSWD);
-    let (api, asked) = token_api();
-    let folder = with_layout(&image(1));
-    let target = format!("{ECR}/prod/app");
-    let ran = run(steward(folder.path())
-        .env(
-            "STEWARD_REGISTRY_ENDPOINTS",
-            format!("{ECR}=http://{}", registry.address()),
-        )
-        .env("AWS_ENDPOINT_URL_ECR", api)
-        .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
-        .env("AWS_SECRET_ACCESS_KEY", "example")
-        .args(["copy", "oci:in", &target, "--format", "json"]))
-    .expect(0);
-    assert_eq!(ran.json()["outcome"], "copied");
-    assert!(!ran.stderr.contains("wonderland"), "{}", ran.stderr);
-    let request = asked.join().unwrap();
-    assert!(request.contains("GetAuthorizationToken"), "{request}");
-    assert!(request.contains("/eu-west-1/ecr/aws4_request"), "{request}");
-}
-
-/// Answers one `GetAuthorizationToken` as ECR does, with `AWS:wonderland`.
-fn token_api() -> (String, std::thread::JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let thread = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = String::new();
-        let mut buffer = [0; 4096];
-        while !request.contains("\r\n\r\n{") {
-            let read = stream.read(&mut buffer).unwrap();
-            assert!(read > 0, "the request ends early: {request}");
-            request.push_str(&String::from_utf8_lossy(&buffer[..read]));
-        }
-        let body = r#"{"authorizationData":[{"authorizationToken":"QVdTOndvbmRlcmxhbmQ=","expiresAt":4102444800,"proxyEndpoint":"https://example.com"}]}"#;
-        write!(
-            stream,
-            "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\n\
-             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        request
-    });
-    (address, thread)
-}
-
-#[test]
-fn without_aws_credentials_ecr_is_refused_with_what_to_do() {
-    let folder = with_layout(&image(1));
-    let target = format!("{ECR}/prod/app");
-    let ran = run(steward(folder.path())
-        .env(
-            "STEWARD_REGISTRY_ENDPOINTS",
-            format!("{ECR}=http://127.0.0.1:9"),
-        )
-        .args(["copy", "oci:in", &target]))
-    .expect(6);
-    assert!(ran.stderr.contains("AWS_PROFILE"), "{}", ran.stderr);
 }
 
 #[test]
@@ -480,36 +381,5 @@ fn a_list_is_copied_and_a_shared_blob_moves_once() {
             .contains("0 copied, 3 unchanged, 1 failed; 0 B moved"),
         "{}",
         again.stdout
-    );
-}
-
-#[test]
-fn platforms_are_chosen_and_the_target_is_looked_at() {
-    let children = ["amd64", "arm64", "s390x"].map(|architecture| {
-        Image::builder()
-            .platform("linux", architecture)
-            .layer(Layer::file("arch", architecture))
-            .build()
-    });
-    let index = Image::index(children);
-    let folder = with_layout(&index);
-    let args = ["oci:in:v1.2.3", "oci:out", "--format", "json", "--verify"];
-    let some = [&args[..], &["--platform", "linux/amd64,linux/arm64"]].concat();
-    let ran = copy(&folder, &some).expect(0);
-    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(report["platforms"]["kept"], 2, "{report}");
-    assert_eq!(report["platforms"]["dropped"], 1, "{report}");
-    assert_eq!(report["platforms"]["original"], index.digest().as_str());
-    assert_ne!(report["digest"], index.digest().as_str());
-    assert_eq!(report["verified"], true);
-
-    let single = with_layout(&image(9));
-    let refused = [&args[..], &["--platform", "linux/arm64"]].concat();
-    let ran = copy(&single, &refused).expect(6);
-    assert!(
-        ran.stderr.contains("linux/amd64") || ran.stdout.contains("linux/amd64"),
-        "{} {}",
-        ran.stdout,
-        ran.stderr
     );
 }

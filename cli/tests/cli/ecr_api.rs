@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use steward_testkit::json_api::JsonApi;
 
 /// A repository and its images, each with its tags.
-type Repositories = Vec<(&'static str, Vec<(String, Vec<&'static str>)>)>;
+pub(crate) type Repositories = Vec<(&'static str, Vec<(String, Vec<&'static str>)>)>;
 
 /// A server that answers until the tests end.
 pub(crate) fn start(repositories: Repositories) -> JsonApi {

@@ -10,6 +10,7 @@ mod clock;
 mod engine;
 mod lanes;
 mod options;
+mod part;
 mod platforms;
 mod progress;
 mod referrers;
@@ -32,6 +33,7 @@ pub use batch::Batch;
 pub use options::{
     BlobAvailability, CopyOptions, CopyRequest, CreateError, CreateRepository, Verify,
 };
+pub use part::{Part, part_of};
 pub use platforms::{Filtered, PlatformFilter};
 pub use progress::{Moved, NoProgress, Progress, ProgressEvent};
 pub use report::{

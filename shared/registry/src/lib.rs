@@ -28,8 +28,8 @@ pub use client::{Client, ClientBuilder};
 pub use copy::{
     Amount, Batch, BlobAvailability, BlobCounts, BlobOutcome, BlobReport, CopyError, CopyOptions,
     CopyReport, CopyRequest, CreateError, CreateRepository, Filtered, Moved, NoProgress, Outcome,
-    Paused, PlatformFilter, Progress, ProgressEvent, RequestCounts, Verify, copy, copy_blob,
-    copy_many, missing,
+    Part, Paused, PlatformFilter, Progress, ProgressEvent, RequestCounts, Verify, copy, copy_blob,
+    copy_many, missing, part_of,
 };
 pub use endpoint::{EndpointOverrides, EndpointOverridesError};
 pub use error::{BoxError, Exchange, RegistryError};

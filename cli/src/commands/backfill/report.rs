@@ -1,6 +1,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use steward_core::RuleName;
 
 use crate::output::plural;
 use crate::replication::{Comparison, Missing};
@@ -13,6 +14,8 @@ const SHOWN: usize = 20;
 pub(super) struct Report {
     repositories: u64,
     targets: Vec<Target>,
+    /// Rules that only observe.
+    left_out: Vec<RuleName>,
     missing: u64,
     /// Copied, or sent to the queue.
     pub(super) done: u64,
@@ -33,6 +36,8 @@ struct Target {
     target: String,
     in_step: u64,
     filtered: u64,
+    other_platform: u64,
+    not_compared: u64,
     missing: u64,
 }
 
@@ -45,8 +50,8 @@ pub(super) struct Failure {
 }
 
 impl Report {
-    pub(super) fn new(repositories: u64, found: &Comparison) -> Self {
-        Self {
+    pub(super) fn new(repositories: u64, left_out: Vec<RuleName>, found: &Comparison) -> Self {
+        let mut report = Self {
             repositories,
             targets: found
                 .pairs
@@ -56,9 +61,12 @@ impl Report {
                     target: pair.target.clone(),
                     in_step: pair.in_step,
                     filtered: pair.filtered,
+                    other_platform: pair.other_platform,
+                    not_compared: pair.not_compared,
                     missing: pair.missing.len() as u64,
                 })
                 .collect(),
+            left_out,
             missing: found.missing(),
             done: 0,
             unchanged: 0,
@@ -67,7 +75,14 @@ impl Report {
             failed: 0,
             failures: Vec::new(),
             examples: Vec::new(),
+        };
+        for pair in &found.pairs {
+            report.failed += pair.not_compared;
+            for unread in &pair.unread {
+                report.show(&unread.to, &unread.error_type, unread.error.clone());
+            }
         }
+        report
     }
 
     /// Adds some of what is missing.
@@ -78,11 +93,15 @@ impl Report {
 
     pub(super) fn fail(&mut self, to: &str, failure: &steward_runtime::Failure) {
         self.failed += 1;
+        self.show(to, failure.error_type(), failure.chain());
+    }
+
+    fn show(&mut self, to: &str, error_type: &str, error: String) {
         if self.failures.len() < SHOWN {
             self.failures.push(Failure {
                 to: to.to_owned(),
-                error_type: failure.error_type().to_owned(),
-                error: failure.chain(),
+                error_type: error_type.to_owned(),
+                error,
             });
         }
     }
@@ -102,6 +121,12 @@ impl fmt::Display for Report {
             )?;
             if target.filtered > 0 {
                 write!(f, ", {} with fewer platforms", target.filtered)?;
+            }
+            if target.other_platform > 0 {
+                write!(f, ", {} of other platforms", target.other_platform)?;
+            }
+            if target.not_compared > 0 {
+                write!(f, ", {} not compared", target.not_compared)?;
             }
             f.write_str("\n")?;
         }

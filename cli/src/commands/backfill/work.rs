@@ -1,5 +1,6 @@
 //! Seeing to what is missing, at a bounded rate.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use steward_aws::sqs::{QueueMessage, SdkSqs, Sqs as _};
 use steward_core::event::incoming::ImageAction;
 use steward_core::event::outgoing::SOURCE;
 use steward_core::policy::Policy;
+use steward_core::{RepositoryName, Tag};
+use steward_registry::Batch;
 use steward_runtime::{Deadline, Failure};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -24,6 +27,11 @@ use crate::replication::{Comparison, Missing, Sides};
 
 /// No copy may take longer: then it is a failure, and the next run goes on.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
+
+/// Blobs that travel at once for each image that does.
+const BLOBS: usize = 4;
+/// Blobs that are remembered as copied.
+const REMEMBERED: usize = 20_000;
 
 /// The work of one backfill.
 pub(super) struct Work<'a> {
@@ -75,7 +83,9 @@ impl Work<'_> {
         report: &mut Report,
     ) -> Result<(), CliError> {
         let tasks = self.tasks(found, report);
-        let copier = RegistryCopier::new(Arc::clone(&self.sides.access), None);
+        // Images of one team tend to share their layers: each moves once.
+        let batch = Batch::new(self.jobs * BLOBS, REMEMBERED);
+        let copier = RegistryCopier::new(Arc::clone(&self.sides.access), None).sharing(batch);
         let (policy, sides, progress) = (self.policy, self.sides, self.progress.clone());
         let ticks = paced(self.pause);
         let copies = stream::unfold((tasks.into_iter(), ticks), |(mut tasks, mut ticks)| async {
@@ -118,22 +128,19 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Lets the replicator copy: one message for each tag, which brings it to all its targets.
-    pub(super) async fn send(
-        &mut self,
-        queue: &str,
-        found: Comparison,
-        report: &mut Report,
-    ) -> Result<(), CliError> {
+    /// Lets the replicator copy: one message for each tag, which brings it to all its targets. No
+    /// journal is kept: that a message was sent does not say that its copy was made.
+    pub(super) async fn send(&self, queue: &str, found: Comparison, report: &mut Report) {
         let tasks = self.tasks(found, report);
         let sqs = SdkSqs::new(&self.sides.sdk);
         let mut ticks = paced(self.pause);
-        let mut sent = std::collections::HashSet::new();
+        let mut sent: HashMap<(RepositoryName, Tag), bool> = HashMap::new();
         for task in tasks {
             self.progress.inc(1);
             let source = (task.missing.repository.clone(), task.missing.tag.clone());
-            if !sent.insert(source) {
-                report.done += 1;
+            if let Some(sent) = sent.get(&source) {
+                report.done += u64::from(*sent);
+                report.failed += u64::from(!*sent);
                 continue;
             }
             ticks.tick().await;
@@ -142,18 +149,13 @@ impl Work<'_> {
                 body: self.event(&task.missing).to_string(),
                 ..QueueMessage::default()
             };
-            match sqs.send(&message).await {
+            let answer = sqs.send(&message).await;
+            sent.insert(source, answer.is_ok());
+            match answer {
                 Ok(_) => report.done += 1,
-                Err(error) => {
-                    report.fail(&task.name, &Failure::from(error));
-                    continue;
-                }
-            }
-            if let Some(journal) = &mut self.journal {
-                journal.note(&task.name)?;
+                Err(error) => report.fail(&task.name, &Failure::from(error)),
             }
         }
-        Ok(())
     }
 
     /// The event that ECR put, or should have put, when the image was pushed.

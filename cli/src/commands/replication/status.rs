@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use replicator::memory::{LastTry, Status as TryStatus, last_try_key};
 use serde::Serialize;
 use steward_aws::state::{DynamoState, StateStore as _};
+use steward_core::RuleName;
 use steward_core::policy::Policy;
 
 use crate::cli::{Format, StatusArgs};
@@ -11,7 +12,7 @@ use crate::error::CliError;
 use crate::exit_code::Exit;
 use crate::input;
 use crate::output::Output;
-use crate::replication::{Comparison, Missing, Pair, Sides, check_rules, survey};
+use crate::replication::{Comparison, Missing, Pair, Sides, Unread, check_rules, left_out, survey};
 use crate::running;
 
 /// How many missing copies of a target are looked up in the state table, the newest first.
@@ -39,6 +40,8 @@ pub(super) fn run(args: &StatusArgs, output: &mut Output) -> Result<Exit, CliErr
 struct Report {
     registry: String,
     targets: Vec<Target>,
+    /// Rules that only observe.
+    left_out: Vec<RuleName>,
 }
 
 /// How one target of one rule is.
@@ -73,6 +76,7 @@ struct Failure {
 
 async fn look(args: &StatusArgs, policy: &Policy, output: &Output) -> Result<Report, CliError> {
     let sides = Sides::open(&args.copies.registry).await?;
+    let left_out = left_out(&args.copies, policy, output);
     let mut all = Comparison::default();
     survey(&args.copies, policy, &sides, |_, found| all.extend(found)).await?;
     let state = args
@@ -83,7 +87,7 @@ async fn look(args: &StatusArgs, policy: &Policy, output: &Output) -> Result<Rep
     for mut pair in all.pairs {
         pair.missing
             .sort_by_key(|copy| std::cmp::Reverse(copy.pushed_at));
-        let mut failures = Vec::new();
+        let mut failures: Vec<Failure> = pair.unread.drain(..).map(Failure::from).collect();
         if let Some(state) = &state {
             for copy in pair.missing.iter().take(MOST_LOOKS) {
                 match failure(&sides, state, copy).await {
@@ -95,10 +99,10 @@ async fn look(args: &StatusArgs, policy: &Policy, output: &Output) -> Result<Rep
                 }
             }
         }
-        let state = match (pair.missing.is_empty(), failures.is_empty()) {
-            (true, _) => State::InStep,
-            (false, true) => State::Behind,
-            (false, false) => State::Failing,
+        let state = match () {
+            () if pair.not_compared > 0 || !failures.is_empty() => State::Failing,
+            () if pair.missing.is_empty() => State::InStep,
+            () => State::Behind,
         };
         targets.push(Target {
             state,
@@ -114,7 +118,19 @@ async fn look(args: &StatusArgs, policy: &Policy, output: &Output) -> Result<Rep
     Ok(Report {
         registry: args.copies.registry.to_string(),
         targets,
+        left_out,
     })
+}
+
+impl From<Unread> for Failure {
+    fn from(unread: Unread) -> Self {
+        Self {
+            to: unread.to,
+            since: None,
+            error_type: Some(unread.error_type),
+            error: Some(unread.error),
+        }
+    }
 }
 
 /// Why a copy is missing, where the replicator tried and failed.
@@ -164,7 +180,13 @@ impl fmt::Display for Report {
                 }
             }
             if pair.filtered > 0 {
-                write!(f, "; {} with fewer platforms, not compared", pair.filtered)?;
+                write!(f, "; {} with fewer platforms", pair.filtered)?;
+            }
+            if pair.other_platform > 0 {
+                write!(f, "; {} of other platforms", pair.other_platform)?;
+            }
+            if pair.not_compared > 0 {
+                write!(f, "; {} not compared", pair.not_compared)?;
             }
             f.write_str("\n")?;
             for failure in target.failures.iter().take(5) {

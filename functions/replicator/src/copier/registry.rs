@@ -20,6 +20,7 @@ pub struct RegistryCopier {
     access: Arc<RegistryAccess>,
     region: Option<Region>,
     together: Together,
+    batch: Option<Batch>,
 }
 
 impl RegistryCopier {
@@ -30,7 +31,15 @@ impl RegistryCopier {
             access,
             region,
             together: Together::default(),
+            batch: None,
         }
+    }
+
+    /// Lets all its copies share a batch, so that a blob of several images moves once.
+    #[must_use]
+    pub fn sharing(mut self, batch: Batch) -> Self {
+        self.batch = Some(batch);
+        self
     }
 }
 
@@ -78,7 +87,11 @@ impl RegistryCopier {
             create: create.and_then(|create| self.access.create_repository(&access, create)),
             availability: self.access.availability(&access),
             verify: job.verify,
-            batch: Some(Batch::clone(&together)),
+            batch: Some(
+                self.batch
+                    .clone()
+                    .unwrap_or_else(|| Batch::clone(&together)),
+            ),
             ..CopyOptions::default()
         };
         Ok(Prepared {
