@@ -32,7 +32,7 @@ impl Part {
     /// The event's `detail-type`.
     pub const DETAIL_TYPE: &str = "Image Part";
 
-    /// The whole event, as [`Envelope::leads_to`] makes it.
+    /// The whole event, with the envelope of the one that led to it.
     #[must_use]
     pub fn to_event(&self, cause: &Envelope) -> Value {
         let detail = json!({

@@ -29,7 +29,7 @@ impl Review {
     /// The event's `detail-type`.
     pub const DETAIL_TYPE: &str = "Image Review";
 
-    /// The whole event, as [`Envelope::leads_to`] makes it.
+    /// The whole event, with the envelope of the one that led to it.
     #[must_use]
     pub fn to_event(&self, cause: &Envelope) -> Value {
         let mut detail = json!({ "repository": self.repository, "tag": self.tag });
