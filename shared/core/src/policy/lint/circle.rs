@@ -1,4 +1,4 @@
-//! Rules that derive from what others derived, round in a circle, and rules that derive the same tag.
+//! Rules that derive from what others derived, round in a circle.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -48,19 +48,6 @@ pub(super) fn findings(
             let Some(before) = group.get(..i).filter(|_| !told.contains(&last.place)) else {
                 continue;
             };
-            if let Some((other, tag)) = rival(last, before) {
-                told.insert(last.place);
-                found.push(Finding {
-                    rule: last.place,
-                    field: "derive",
-                    message: format!(
-                        "in `{repository}`, the rule `{}` makes `{tag}` too, and each would move it back",
-                        other.rule.name
-                    ),
-                    expected: "one rule for each derived tag of a repository".to_owned(),
-                });
-                continue;
-            }
             let Some(way) = circle(last, before, &mut steps) else {
                 continue;
             };
@@ -102,18 +89,6 @@ fn groups<'d, 'p>(
         }
     }
     groups
-}
-
-/// An earlier rule that derives a tag which `last` derives, and that tag.
-fn rival<'d, 'p>(
-    last: &'d Deriving<'p>,
-    before: &[&'d Deriving<'p>],
-) -> Option<(&'d Deriving<'p>, &'d Tag)> {
-    let made: BTreeSet<&Tag> = last.made.iter().map(|(_, made)| made).collect();
-    before.iter().find_map(|other| {
-        let (_, tag) = other.made.iter().find(|(_, tag)| made.contains(tag))?;
-        Some((*other, tag))
-    })
 }
 
 /// The way from a tag of `last` through other rules back to a tag of which it derives, in words.

@@ -203,18 +203,6 @@ fn derived_tags_that_a_rule_refuses_are_refused() {
 }
 
 #[test]
-fn a_derived_tag_of_two_rules_is_refused() {
-    let two = |second: &str| {
-        format!(
-            "name: d, repositories: [\"prod/**\"], derive: {{from: semver, tags: [\"{{major}}\", latest]}}\n\
-             name: e, repositories: [\"prod/app\"], tags: {{allow: [\"1.*\"]}}, derive: {{from: semver, tags: [{second}]}}"
-        )
-    };
-    insta::assert_snapshot!(wrong(&two("latest")), @"");
-    fine(&two("stable"));
-}
-
-#[test]
 fn derived_tags_that_run_in_a_circle_are_refused() {
     insta::assert_snapshot!(
         wrong("name: d, repositories: [\"prod/**\"], derive: {from: semver, tags: [\"{major}.{minor}.0\"]}"),
