@@ -6,6 +6,9 @@
 //!   know of each other (processes, duplicates), and what a killed run had not finished is lost;
 //! - once more for each fault that broke an upload of it, or a download of it at the source, because
 //!   bytes that were hashed cannot be taken back;
+//! - once more for each mount that the registry refused although it has the blob, while another
+//!   request wrote the same link: Distribution's file system driver empties the file first, and who
+//!   reads it then is told that the blob is not there;
 //! - and never once the repository has it: not for a run that began then, and not because the answer
 //!   that said so was lost. What the target holds counts, also where the copy that brought it died
 //!   before it could tell.
@@ -16,7 +19,7 @@ use std::time::Instant;
 
 use steward_testkit::faults::{HttpFault, Passed};
 
-use crate::paths::{Blob, download_of, upload_of};
+use crate::paths::{Blob, download_of, mount_of, upload_of};
 use crate::queue::{End, Runs};
 use crate::world::World;
 
@@ -56,7 +59,29 @@ impl fmt::Display for Report {
 #[derive(Default)]
 struct Account<'a> {
     uploads: Vec<&'a Passed>,
+    mounts: Vec<&'a Passed>,
     faults: usize,
+}
+
+impl Account<'_> {
+    /// Mounts that were refused while the blob was there and its link was written.
+    fn overlooked(&self) -> usize {
+        let is_there = |passed: &Passed| passed.status == Some(201);
+        let first = self.uploads.iter().filter(|upload| is_there(upload));
+        let first = first.filter_map(|upload| upload.answered).min();
+        let writes = || self.uploads.iter().chain(&self.mounts);
+        let refused = self.mounts.iter().filter(|mount| mount.status == Some(202));
+        refused
+            .filter(|mount| mount.answered > first && first.is_some())
+            .filter(|mount| {
+                writes().any(|write| {
+                    is_there(write)
+                        && write.began <= mount.answered.unwrap_or(mount.began)
+                        && write.answered >= Some(mount.began)
+                })
+            })
+            .count()
+    }
 }
 
 pub(crate) fn audit(world: &World, runs: &Runs, calm: &Runs) -> Report {
@@ -68,6 +93,8 @@ pub(crate) fn audit(world: &World, runs: &Runs, calm: &Runs) -> Report {
             let arrived = passed.status == Some(201);
             account.faults += usize::from(harmed(passed) && !arrived);
             account.uploads.push(passed);
+        } else if let Some(blob) = mount_of(&passed.method, &passed.path) {
+            accounts.entry(blob).or_default().mounts.push(passed);
         }
     }
     for passed in read.iter().filter(|passed| harmed(passed)) {
@@ -92,10 +119,15 @@ pub(crate) fn audit(world: &World, runs: &Runs, calm: &Runs) -> Report {
             .iter()
             .filter(|upload| carries(upload, &sizes))
             .count();
-        if carried > runs + account.faults {
+        let overlooked = account.overlooked();
+        if carried > runs + account.faults + overlooked {
             repeated.push(format!(
-                "{} of {} went up {carried} times for {runs} runs and {} faults",
-                blob.1, blob.0, account.faults
+                "{} of {} went up {carried} times for {runs} runs, {} faults and {overlooked} mounts \
+                 that were refused for nothing:{}",
+                blob.1,
+                blob.0,
+                account.faults,
+                history(blob, &written, began)
             ));
         }
     }
@@ -123,6 +155,34 @@ pub(crate) fn audit(world: &World, runs: &Runs, calm: &Runs) -> Report {
         blobs: sizes.len(),
         repeated,
     }
+}
+
+/// What happened to a blob at the target, with times in milliseconds since the first line.
+fn history((repository, digest): &Blob, written: &[Passed], began: &[Instant]) -> String {
+    let about = written.iter().filter(|passed| {
+        let path = passed.path.replace("%3A", ":").replace("%2F", "/");
+        path.contains(repository.as_str()) && path.contains(digest.as_str())
+    });
+    let requests = about.map(|passed| {
+        let took = passed.answered.map(|answered| answered - passed.began);
+        let (method, path, status) = (&passed.method, &passed.path, passed.status);
+        let line = format!(
+            "{method} {path}: {status:?} after {took:?}, {:?}, {} bytes",
+            passed.fault, passed.body
+        );
+        (passed.began, line)
+    });
+    let runs = began.iter().map(|began| (*began, "a run".to_owned()));
+    let mut lines: Vec<_> = requests.chain(runs).collect();
+    lines.sort();
+    let first = lines.first().map(|(at, _)| *at);
+    lines
+        .iter()
+        .map(|(at, line)| {
+            let since = first.map_or(0, |first| (*at - first).as_millis());
+            format!("\n    {since:>6} {line}")
+        })
+        .collect()
 }
 
 fn harmed(passed: &Passed) -> bool {

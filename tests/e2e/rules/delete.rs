@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use steward_testkit::cloud::ApiError;
 use steward_testkit::image::{Image, Layer};
 
 use super::{decided, decision, manifest, told, world};
@@ -100,7 +101,11 @@ async fn schedule_of(world: &World, tag: &str) -> Option<Value> {
         let (group, name) = (schedule["GroupName"].as_str()?, schedule["Name"].as_str()?);
         let path = format!("/schedules/{name}?groupName={group}");
         let whole = api.rest("scheduler", Method::GET, &path, None).await;
-        let whole = whole.unwrap();
+        // One that fired since it was listed is gone.
+        let whole = match whole {
+            Err(ApiError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => continue,
+            other => other.unwrap(),
+        };
         if whole["Target"]["Input"].as_str()?.contains(tag) {
             return Some(whole);
         }

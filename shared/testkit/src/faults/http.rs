@@ -65,7 +65,10 @@ impl HttpFaultProxy {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             target,
-            client: Client::builder(TokioExecutor::new()).build_http(),
+            // A connection that the server is just closing would be a fault that nobody counts.
+            client: Client::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(0)
+                .build_http(),
             dice: Mutex::new(dice),
             replace: Mutex::default(),
             seen: Mutex::default(),
