@@ -99,6 +99,13 @@ pub trait Ecr: Send + Sync {
         digest: &Digest,
     ) -> Result<Archive, EcrError>;
 
+    /// The tags of an image in the archive; `None` where the archive does not have it.
+    async fn archived(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<BTreeSet<Tag>>, EcrError>;
+
     /// Deletes an image with all its tags.
     async fn delete_image(
         &self,

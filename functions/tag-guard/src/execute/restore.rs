@@ -1,7 +1,9 @@
 //! Puts a tag back that moved or went.
 
-use steward_core::Digest;
+use std::collections::BTreeSet;
+
 use steward_core::decision::is_guard_tag;
+use steward_core::{Digest, Tag};
 use steward_runtime::Failure;
 
 use super::{Applied, Run, Trouble};
@@ -63,6 +65,11 @@ impl Run<'_> {
                 Err(trouble) => failure = failure.or(Some(trouble)),
             }
         }
+        if failure.is_none()
+            && let Some(tags) = self.guard.ecr.archived(&self.plan.repository, to).await?
+        {
+            return self.in_archive(to, &tags);
+        }
         Err(failure.unwrap_or_else(|| {
             Trouble::permanent(
                 "restore_nowhere",
@@ -73,6 +80,22 @@ impl Run<'_> {
                 "push the image again from where it was built",
             )
         }))
+    }
+
+    /// An image in the archive has its tags with it: one that a rule archived is not lost. A tag that
+    /// was taken from it there cannot be put back, because that would take the image out.
+    fn in_archive(&self, digest: &Digest, tags: &BTreeSet<Tag>) -> Result<Applied, Trouble> {
+        if tags.contains(&self.plan.tag) {
+            return Ok(Applied::Unchanged);
+        }
+        Err(Trouble::permanent(
+            "restore_archived",
+            format!(
+                "{}@{digest} is in the archive, and the tag was taken from it there",
+                self.plan.repository
+            ),
+            "take the image out of the archive, then send the event again",
+        ))
     }
 
     async fn put_deleted(

@@ -152,6 +152,26 @@ async fn a_deleted_image_comes_back_from_quarantine_or_from_a_replica_and_it_is_
 }
 
 #[tokio::test]
+async fn a_tag_that_went_to_the_archive_with_its_image_is_not_lost() {
+    let world = World::with(PROTECTED);
+    let (digest, _) = world.pushed("prod/app", "1.0.0", "{}").await;
+    let (name, tag) = ("prod/app".parse().unwrap(), "1.0.0".parse().unwrap());
+    world.ecr.archive(&name, &digest).await.unwrap();
+    // An old DELETE, or one that comes twice.
+    let outcome = world.deliver_deletion("prod/app", "1.0.0", &digest).await;
+    outcome.unwrap();
+    assert_eq!(world.last_actions(), ["restore unchanged", "notify done"]);
+    assert!(world.ecr.is_archived(&name, &digest));
+
+    let other = world.push("prod/app", "kept", "{}");
+    assert_eq!(other, digest);
+    world.ecr.remove_tag(&name, &tag).await.unwrap();
+    world.ecr.archive(&name, &digest).await.unwrap();
+    let outcome = world.deliver_deletion("prod/app", "1.0.0", &digest).await;
+    assert_eq!(outcome.unwrap_err().error_type(), "restore_archived");
+}
+
+#[tokio::test]
 async fn a_tag_that_the_function_itself_took_away_is_not_brought_back() {
     let policy = PROTECTED.replace("[semver, stable]", "[\"*\"]");
     let world = World::with(&policy);

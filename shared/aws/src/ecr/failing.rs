@@ -121,6 +121,15 @@ impl Ecr for FailingEcr {
         self.inner.archive(repository, digest).await
     }
 
+    async fn archived(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<BTreeSet<Tag>>, EcrError> {
+        self.ask(EcrOperation::DescribeImage, Some(repository))?;
+        self.inner.archived(repository, digest).await
+    }
+
     async fn delete_image(
         &self,
         repository: &RepositoryName,

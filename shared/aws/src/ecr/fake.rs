@@ -387,6 +387,19 @@ impl Ecr for FakeEcr {
         })
     }
 
+    async fn archived(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<BTreeSet<Tag>>, EcrError> {
+        let repositories = self.lock();
+        let Some(found) = repositories.get(repository) else {
+            return Ok(None);
+        };
+        let image = found.images.get(digest).filter(|image| image.archived);
+        Ok(image.map(|_| found.tags_of(digest)))
+    }
+
     async fn delete_image(
         &self,
         repository: &RepositoryName,

@@ -10,8 +10,8 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{
-    ImageIdentifier, ImageTagMutability, LayerAvailability, ListImagesFilter, TagStatus,
-    TargetStorageClass,
+    DescribeImagesFilter, ImageIdentifier, ImageStatusFilter, ImageTagMutability,
+    LayerAvailability, ListImagesFilter, TagStatus, TargetStorageClass,
 };
 use steward_core::{AccountId, Digest, Reference, RepositoryName, Tag};
 
@@ -306,6 +306,32 @@ impl Ecr for SdkEcr {
             Some(_) => Archive::Done,
             None => Archive::NotThere,
         })
+    }
+
+    async fn archived(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<BTreeSet<Tag>>, EcrError> {
+        const OPERATION: &str = "DescribeImages";
+        let answer = self
+            .client
+            .describe_images()
+            .set_registry_id(self.registry())
+            .repository_name(repository.as_str())
+            .image_ids(identifier(&Reference::Digest(digest.clone())))
+            .filter(
+                DescribeImagesFilter::builder()
+                    .image_status(ImageStatusFilter::Archived)
+                    .build(),
+            )
+            .send()
+            .await;
+        let gone = ["ImageNotFoundException", NO_REPOSITORY];
+        let found = unless(&gone, OPERATION, answer)?.and_then(|answer| answer.image_details);
+        let found = found.unwrap_or_default().into_iter().next();
+        let found = found.map(|image| image_detail(OPERATION, image));
+        Ok(found.transpose()?.map(|image| image.tags))
     }
 
     async fn delete_image(

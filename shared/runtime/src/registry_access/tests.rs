@@ -188,6 +188,15 @@ impl Ecr for EndingEcr {
         self.inner.archive(repository, digest).await
     }
 
+    async fn archived(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<std::collections::BTreeSet<steward_core::Tag>>, steward_aws::ecr::EcrError>
+    {
+        self.inner.archived(repository, digest).await
+    }
+
     async fn delete_image(
         &self,
         repository: &RepositoryName,

@@ -498,6 +498,22 @@ async fn all_tags_are_read_page_by_page() {
 }
 
 #[tokio::test]
+async fn an_image_in_the_archive_is_asked_for_in_so_many_words() {
+    let found = format!(
+        r#"{{"imageDetails":[{{"imageDigest":"{DIGEST}","imageTags":["v1"],"imageStatus":"ARCHIVED"}}]}}"#
+    );
+    let missing = r#"{"__type":"ImageNotFoundException","message":"no"}"#;
+    let (client, ecr) = ecr(&[(200, &found), (400, missing)]);
+    let digest: Digest = DIGEST.parse().unwrap();
+    let tags = ecr.archived(&app(), &digest).await.unwrap();
+    assert_eq!(tags, Some(["v1".parse().unwrap()].into()));
+    assert_eq!(ecr.archived(&app(), &digest).await.unwrap(), None);
+    let sent = request(&client, 0);
+    assert!(sent.contains(r#""imageStatus":"ARCHIVED""#), "{sent}");
+    assert!(sent.contains(DIGEST), "{sent}");
+}
+
+#[tokio::test]
 async fn an_image_is_archived_or_deleted_by_its_digest() {
     let missing = r#"{"__type":"ImageNotFoundException","message":"no"}"#;
     let refused = format!(

@@ -85,9 +85,12 @@ struct Problem {
 /// What a template makes of some tags, each with the tag that it is made of.
 pub(super) fn made_by(rule: &TagRule, derive: &Derive, template: &DerivedTag) -> Vec<(Tag, Tag)> {
     let near = "1.2.3".parse::<Tag>().ok();
-    let example = near.and_then(|near| derive.from.example_near(&near));
+    // A rule may look at a few tags only, which the usual versions are not among.
+    let looked_at = rule.tags.iter().flat_map(|tags| &tags.allow);
+    let examples = [&derive.from].into_iter().chain(looked_at);
+    let examples = examples.filter_map(|pattern| pattern.example_near(near.as_ref()?));
     let versions = VERSIONS.iter().filter_map(|text| text.parse::<Tag>().ok());
-    let sources: BTreeSet<Tag> = versions.chain(example).collect();
+    let sources: BTreeSet<Tag> = versions.chain(examples).collect();
     sources
         .into_iter()
         .filter(|tag| derive.is_source(tag))

@@ -244,6 +244,16 @@ fn derived_tags_that_run_in_a_circle_are_refused() {
     6:49: tag_rules[1].derive: in `prod/app`, `latest` is derived by the rule `d` as well (expected each derived tag in one rule)
     "##
     );
+    // Also where a rule looks at one release only, which no usual version is.
+    insta::assert_snapshot!(
+        wrong(&format!(
+            "{FLOATING}\nname: e, repositories: [\"prod/app\"], tags: {{allow: [\"1.0.0\"]}}, derive: {{from: semver, tags: [latest]}}"
+        )),
+        @r"
+    5:48: tag_rules[0].derive: in `prod/app`, `latest` is derived by the rule `e` as well (expected each derived tag in one rule)
+    6:75: tag_rules[1].derive: in `prod/app`, `latest` is derived by the rule `d` as well (expected each derived tag in one rule)
+    "
+    );
     // One after the other is no circle, and what only observes moves nothing.
     fine(&format!(
         "{FLOATING}\nname: e, repositories: [\"prod/**\"], derive: {{from: latest, tags: [production]}}"
