@@ -99,11 +99,11 @@ pub trait Ecr: Send + Sync {
         digest: &Digest,
     ) -> Result<Archive, EcrError>;
 
-    /// The tags of an image in the archive; `None` where the archive does not have it.
+    /// The tags of an image in the archive; `None` where the archive does not have it. One call.
     async fn archived(
         &self,
         repository: &RepositoryName,
-        digest: &Digest,
+        reference: &Reference,
     ) -> Result<Option<BTreeSet<Tag>>, EcrError>;
 
     /// Deletes an image with all its tags.

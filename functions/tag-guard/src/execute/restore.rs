@@ -1,9 +1,7 @@
 //! Puts a tag back that moved or went.
 
-use std::collections::BTreeSet;
-
 use steward_core::decision::is_guard_tag;
-use steward_core::{Digest, Tag};
+use steward_core::{Digest, Reference};
 use steward_runtime::Failure;
 
 use super::{Applied, Run, Trouble};
@@ -53,6 +51,14 @@ impl Run<'_> {
         from: &[Source],
         index: usize,
     ) -> Result<Applied, Trouble> {
+        // An image in the archive has its tags with it, which no other call shows: one that a rule
+        // archived is not lost.
+        if self
+            .archived(&Reference::Tag(self.plan.tag.clone()))
+            .await?
+        {
+            return Ok(Applied::Unchanged);
+        }
         let mut failure: Option<Trouble> = None;
         for source in from {
             if self.image_of(&self.plan.tag).await?.is_some() {
@@ -65,10 +71,15 @@ impl Run<'_> {
                 Err(trouble) => failure = failure.or(Some(trouble)),
             }
         }
-        if failure.is_none()
-            && let Some(tags) = self.guard.ecr.archived(&self.plan.repository, to).await?
-        {
-            return self.in_archive(to, &tags);
+        if failure.is_none() && self.archived(&Reference::Digest(to.clone())).await? {
+            failure = Some(Trouble::permanent(
+                "restore_archived",
+                format!(
+                    "{}@{to} is in the archive, and the tag was taken from it there",
+                    self.plan.repository
+                ),
+                "take the image out of the archive, then send the event again",
+            ));
         }
         Err(failure.unwrap_or_else(|| {
             Trouble::permanent(
@@ -82,20 +93,10 @@ impl Run<'_> {
         }))
     }
 
-    /// An image in the archive has its tags with it: one that a rule archived is not lost. A tag that
-    /// was taken from it there cannot be put back, because that would take the image out.
-    fn in_archive(&self, digest: &Digest, tags: &BTreeSet<Tag>) -> Result<Applied, Trouble> {
-        if tags.contains(&self.plan.tag) {
-            return Ok(Applied::Unchanged);
-        }
-        Err(Trouble::permanent(
-            "restore_archived",
-            format!(
-                "{}@{digest} is in the archive, and the tag was taken from it there",
-                self.plan.repository
-            ),
-            "take the image out of the archive, then send the event again",
-        ))
+    async fn archived(&self, reference: &Reference) -> Result<bool, Trouble> {
+        let repository = &self.plan.repository;
+        let found = self.guard.ecr.archived(repository, reference).await?;
+        Ok(found.is_some())
     }
 
     async fn put_deleted(
@@ -134,7 +135,7 @@ impl Run<'_> {
             Source::Quarantine {
                 repository: quarantine,
             } => {
-                let reference = steward_core::Reference::Digest(digest.clone());
+                let reference = Reference::Digest(digest.clone());
                 let found = self
                     .guard
                     .ecr

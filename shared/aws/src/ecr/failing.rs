@@ -124,10 +124,10 @@ impl Ecr for FailingEcr {
     async fn archived(
         &self,
         repository: &RepositoryName,
-        digest: &Digest,
+        reference: &Reference,
     ) -> Result<Option<BTreeSet<Tag>>, EcrError> {
         self.ask(EcrOperation::DescribeImage, Some(repository))?;
-        self.inner.archived(repository, digest).await
+        self.inner.archived(repository, reference).await
     }
 
     async fn delete_image(

@@ -390,14 +390,15 @@ impl Ecr for FakeEcr {
     async fn archived(
         &self,
         repository: &RepositoryName,
-        digest: &Digest,
+        reference: &Reference,
     ) -> Result<Option<BTreeSet<Tag>>, EcrError> {
         let repositories = self.lock();
         let Some(found) = repositories.get(repository) else {
             return Ok(None);
         };
-        let image = found.images.get(digest).filter(|image| image.archived);
-        Ok(image.map(|_| found.tags_of(digest)))
+        let digest = found.resolve(reference);
+        let archived = digest.filter(|digest| found.images.get(digest).is_some_and(|x| x.archived));
+        Ok(archived.map(|digest| found.tags_of(&digest)))
     }
 
     async fn delete_image(

@@ -311,7 +311,7 @@ impl Ecr for SdkEcr {
     async fn archived(
         &self,
         repository: &RepositoryName,
-        digest: &Digest,
+        reference: &Reference,
     ) -> Result<Option<BTreeSet<Tag>>, EcrError> {
         const OPERATION: &str = "DescribeImages";
         let answer = self
@@ -319,7 +319,7 @@ impl Ecr for SdkEcr {
             .describe_images()
             .set_registry_id(self.registry())
             .repository_name(repository.as_str())
-            .image_ids(identifier(&Reference::Digest(digest.clone())))
+            .image_ids(identifier(reference))
             .filter(
                 DescribeImagesFilter::builder()
                     .image_status(ImageStatusFilter::Archived)

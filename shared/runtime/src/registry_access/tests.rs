@@ -191,10 +191,10 @@ impl Ecr for EndingEcr {
     async fn archived(
         &self,
         repository: &RepositoryName,
-        digest: &Digest,
+        reference: &steward_core::Reference,
     ) -> Result<Option<std::collections::BTreeSet<steward_core::Tag>>, steward_aws::ecr::EcrError>
     {
-        self.inner.archived(repository, digest).await
+        self.inner.archived(repository, reference).await
     }
 
     async fn delete_image(

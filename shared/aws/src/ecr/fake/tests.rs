@@ -118,10 +118,10 @@ async fn an_archived_image_is_not_found_until_it_is_put_again() {
         Archive::Done
     );
     assert!(ecr.is_archived(&name(), &digest('a')));
-    let tags = ecr.archived(&name(), &digest('a')).await.unwrap();
+    let by_tag = Reference::Tag(tag("v1"));
+    let tags = ecr.archived(&name(), &by_tag).await.unwrap();
     assert!(tags.is_some_and(|tags| !tags.is_empty()));
     assert_eq!(ecr.tags(&name()).await.unwrap().len(), 0);
-    let by_tag = Reference::Tag(tag("v1"));
     assert_eq!(ecr.describe_image(&name(), &by_tag).await.unwrap(), None);
     ecr.put_tag(&name(), &image, &tag("v2")).await.unwrap();
     assert_eq!(ecr.tags(&name()).await.unwrap().len(), 2);

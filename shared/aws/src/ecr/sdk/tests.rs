@@ -504,7 +504,7 @@ async fn an_image_in_the_archive_is_asked_for_in_so_many_words() {
     );
     let missing = r#"{"__type":"ImageNotFoundException","message":"no"}"#;
     let (client, ecr) = ecr(&[(200, &found), (400, missing)]);
-    let digest: Digest = DIGEST.parse().unwrap();
+    let digest = Reference::Digest(DIGEST.parse().unwrap());
     let tags = ecr.archived(&app(), &digest).await.unwrap();
     assert_eq!(tags, Some(["v1".parse().unwrap()].into()));
     assert_eq!(ecr.archived(&app(), &digest).await.unwrap(), None);
