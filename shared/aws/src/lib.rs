@@ -11,6 +11,8 @@ pub mod events;
 mod http;
 #[cfg(feature = "s3")]
 pub mod s3;
+#[cfg(feature = "scans")]
+pub mod scans;
 #[cfg(feature = "scheduler")]
 pub mod scheduler;
 #[cfg(feature = "secrets")]

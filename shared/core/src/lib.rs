@@ -6,6 +6,7 @@ pub mod facts;
 pub mod mode;
 pub mod names;
 pub mod policy;
+pub mod scan;
 
 pub use mode::{Mode, Severity};
 pub use names::{
