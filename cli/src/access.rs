@@ -1,12 +1,15 @@
 //! How registries are spoken to, and as whom: what every command that goes to one shares.
 
+mod authorities;
 mod layers;
 pub mod remedy;
 
 use std::sync::Arc;
 
 use steward_core::{RegistryHost, RepositoryPath};
-use steward_registry::{BlobAvailability, Client, EndpointOverrides, RegistryError};
+use steward_registry::{
+    BlobAvailability, CertificateDer, Client, EndpointOverrides, RegistryError,
+};
 
 use crate::credentials::{AwsTokens, EcrTokens, ShellCredentials, Warn};
 use crate::docker_config::Places;
@@ -27,6 +30,8 @@ pub struct Access {
     pub trust: Vec<RegistryHost>,
     /// Other addresses for some registries.
     pub overrides: EndpointOverrides,
+    /// Certificate authorities besides the public ones.
+    pub authorities: Vec<CertificateDer<'static>>,
     /// Where credentials are stored.
     pub places: Places,
     /// Who gives tokens for ECR.
@@ -42,7 +47,8 @@ impl Access {
     ///
     /// # Errors
     ///
-    /// When the variable with other addresses cannot be understood.
+    /// When the variable with other addresses cannot be understood, or the one that names a file with
+    /// certificates names none.
     pub fn of_process(
         insecure: Vec<RegistryHost>,
         trust: Vec<RegistryHost>,
@@ -51,6 +57,7 @@ impl Access {
             insecure,
             trust,
             overrides: overrides()?,
+            authorities: authorities::of_process()?,
             places: Places::from_process(),
             ecr: Arc::new(AwsTokens),
             by_aws: ByAws::default(),
@@ -76,6 +83,7 @@ impl Access {
             .endpoints(self.overrides.clone())
             .insecure(self.insecure.clone())
             .trust(self.trust.clone())
+            .root_certificates(self.authorities.iter().cloned())
             .user_agent(concat!("steward/", env!("CARGO_PKG_VERSION")))
             .build()
     }

@@ -61,6 +61,11 @@ pub fn of(error: &RegistryError, host: Option<&RegistryHost>, writes: bool) -> O
             ),
             _ => "check that the registry runs at this address, then try again".to_owned(),
         },
+        RegistryError::Certificate { .. } => {
+            "if an authority of your own signed it, let SSL_CERT_FILE name a file with that \
+             authority's certificate"
+                .to_owned()
+        }
         RegistryError::RateLimited {
             retry_after: Some(wait),
             ..

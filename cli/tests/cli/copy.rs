@@ -1,6 +1,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use steward_testkit::image::{Image, Layer, LayoutEntry, write_layout};
 
@@ -226,6 +227,45 @@ fn a_registry_that_does_not_answer_may_answer_later() {
         "{}",
         ran.stderr
     );
+}
+
+#[test]
+fn a_private_authority_is_trusted_where_the_variable_names_it() {
+    let registry = Distribution::with_certificate();
+    let folder = with_layout(&image(1));
+    let (_, port) = registry.address().split_once(':').unwrap();
+    let host = format!("localhost:{port}");
+    let target = format!("{host}/prod/app");
+    let copy = |authorities: &Path| {
+        let mut command = steward(folder.path());
+        command.args(["copy", "oci:in", &target, "--format", "json"]);
+        // Without it the registry of this machine would be spoken to in plain HTTP.
+        command.env(
+            "STEWARD_REGISTRY_ENDPOINTS",
+            format!("{host}=https://{host}"),
+        );
+        command.env("SSL_CERT_FILE", authorities);
+        run(&mut command)
+    };
+
+    let ran = copy(Path::new("")).expect(6);
+    let error = ran.json()["error"].clone();
+    assert_eq!(
+        error["details"]["error_type"], "registry_certificate",
+        "{error}"
+    );
+    assert!(ran.stderr.contains("SSL_CERT_FILE"), "{}", ran.stderr);
+
+    copy(&registry.certificate()).expect(0);
+    assert!(registry.digest_of("prod/app", "v1.2.3").is_some());
+
+    let ran = copy(&folder.write("nothing.pem", "hello")).expect(2);
+    assert!(
+        ran.stderr.contains("it holds no certificate"),
+        "{}",
+        ran.stderr
+    );
+    copy(&folder.path().join("nowhere.pem")).expect(7);
 }
 
 #[test]

@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+/// The name of the file with the certificate, beside everything else of a registry.
+const CERTIFICATE: &str = "certificate.pem";
 
 /// How long a registry may take to start.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,17 +25,34 @@ pub(crate) struct Distribution {
 impl Distribution {
     /// A registry that anybody may use.
     pub(crate) fn start() -> Self {
-        Self::with_auth(None)
+        Self::with(|_, _| {})
+    }
+
+    /// A registry that speaks TLS with a certificate of its own for `localhost`.
+    pub(crate) fn with_certificate() -> Self {
+        Self::with(|folder, configuration| {
+            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            let (certificate, key) = (folder.join(CERTIFICATE), folder.join("key.pem"));
+            fs::write(&certificate, made.cert.pem()).unwrap();
+            fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+            configuration["http"]["tls"] =
+                serde_json::json!({ "certificate": certificate, "key": key });
+        })
     }
 
     /// A registry that only takes this line of an htpasswd file (bcrypt).
     pub(crate) fn with_user(htpasswd: &str) -> Self {
-        Self::with_auth(Some(htpasswd))
+        Self::with(|folder, configuration| {
+            let file = folder.join("htpasswd");
+            fs::write(&file, htpasswd).unwrap();
+            configuration["auth"] =
+                serde_json::json!({ "htpasswd": { "realm": "test", "path": file } });
+        })
     }
 
-    fn with_auth(htpasswd: Option<&str>) -> Self {
+    fn with(change: impl FnOnce(&Path, &mut serde_json::Value)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let configuration = configuration(folder.path(), htpasswd);
+        let configuration = configuration(folder.path(), change);
         let mut process = match Command::new("docker-registry")
             .arg("serve")
             .arg(configuration)
@@ -69,6 +89,11 @@ impl Distribution {
         &self.address
     }
 
+    /// The file with the certificate of a registry that speaks TLS.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.folder.path().join(CERTIFICATE)
+    }
+
     /// Whether the registry holds a tag, read from its storage rather than by our own client.
     pub(crate) fn digest_of(&self, repository: &str, tag: &str) -> Option<String> {
         let link = self.folder.path().join(format!(
@@ -85,19 +110,14 @@ impl Drop for Distribution {
     }
 }
 
-fn configuration(folder: &Path, htpasswd: Option<&str>) -> std::path::PathBuf {
+fn configuration(folder: &Path, change: impl FnOnce(&Path, &mut serde_json::Value)) -> PathBuf {
     let mut configuration = serde_json::json!({
         "version": 0.1,
         "log": { "level": "info", "formatter": "text" },
         "storage": { "filesystem": { "rootdirectory": folder.join("storage") } },
         "http": { "addr": "127.0.0.1:0", "secret": "none" },
     });
-    if let Some(line) = htpasswd {
-        let file = folder.join("htpasswd");
-        fs::write(&file, line).unwrap();
-        configuration["auth"] =
-            serde_json::json!({ "htpasswd": { "realm": "test", "path": file } });
-    }
+    change(folder, &mut configuration);
     // JSON is YAML.
     let path = folder.join("config.yml");
     fs::write(&path, configuration.to_string()).unwrap();

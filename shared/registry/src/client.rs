@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{Error as PemError, PemObject as _};
 use steward_core::{ImageRef, RegistryHost, RepositoryPath};
 use url::Url;
 
@@ -179,6 +180,14 @@ impl ClientBuilder {
             }),
         })
     }
+}
+
+/// The certificates in a text in PEM form, for [`ClientBuilder::root_certificates`]; what else stands
+/// there is passed over.
+pub fn certificates_of_pem(
+    text: &str,
+) -> impl Iterator<Item = Result<CertificateDer<'static>, PemError>> {
+    CertificateDer::pem_slice_iter(text.as_bytes())
 }
 
 impl Client {

@@ -24,7 +24,7 @@ mod transport;
 
 pub use auth::{Auth, CredentialError, Credentials, NoCredentials, StaticCredentials};
 pub use blob::{Ranges, UploadState};
-pub use client::{Client, ClientBuilder};
+pub use client::{Client, ClientBuilder, certificates_of_pem};
 pub use copy::{
     Amount, Batch, BlobAvailability, BlobCounts, BlobOutcome, BlobReport, CopyError, CopyOptions,
     CopyReport, CopyRequest, CreateError, CreateRepository, Filtered, Moved, NoProgress, Outcome,
@@ -38,3 +38,4 @@ pub use manifest::{Contents, Descriptor, Manifest, ManifestFault, MediaType, Pla
 pub use place::Place;
 pub use repository::Repository;
 pub use retry::RetryPolicy;
+pub use rustls::pki_types::CertificateDer;
