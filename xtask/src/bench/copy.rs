@@ -4,6 +4,7 @@
 //! round, one program after the other, so that what else the machine does falls upon all of them.
 
 mod case;
+mod certificate;
 mod peer;
 mod process;
 mod registry;
@@ -18,6 +19,7 @@ use steward_testkit::image::push;
 use steward_testkit::toll::{Toll, TollGate};
 
 use self::case::{Case, Pushed};
+use self::certificate::Certificate;
 pub(super) use self::peer::Peer;
 use self::process::{Usage, run};
 use self::registry::Registry;
@@ -68,8 +70,18 @@ struct Bench<'a> {
 impl Bench<'_> {
     async fn case(&self, name: &str, case: &Case) -> anyhow::Result<Vec<String>> {
         term::step(format!("{name}: pushing what will be copied"));
-        let source = Registry::start(self.registry, &self.folder.join("source"))?;
+        let content = self.folder.join("source");
+        // What is copied is brought without TLS; the registry that serves it is started anew.
+        let mut source = Registry::start(self.registry, &content, None)?;
         push_all(&source, &case.images).await?;
+        let certificate = match case.tls {
+            true => Some(Certificate::make(&self.folder.join("tls"))?),
+            false => None,
+        };
+        if let Some(certificate) = &certificate {
+            drop(source);
+            source = Registry::start(self.registry, &content, Some(certificate))?;
+        }
         let mut rows: Vec<(&Peer, Row)> = self
             .peers
             .iter()
@@ -87,7 +99,7 @@ impl Bench<'_> {
                     continue;
                 }
                 term::step(format!("{name}: {}, {round} of {}", peer.name, self.rounds));
-                match self.once(peer, case, &source).await {
+                match self.once(peer, case, &source, certificate.as_ref()).await {
                     Ok((usage, traffic)) => row.add(usage, traffic),
                     // A peer that cannot do it has lost this case, and that is told.
                     Err(error) if peer.is_ours() => return Err(error),
@@ -107,11 +119,12 @@ impl Bench<'_> {
         peer: &Peer,
         case: &Case,
         source: &Registry,
+        certificate: Option<&Certificate>,
     ) -> anyhow::Result<(Usage, Traffic)> {
         let place = self.folder.join("target");
         // A run that failed has left what it moved.
         let _ = std::fs::remove_dir_all(&place);
-        let target = Registry::start(self.registry, &place)?;
+        let target = Registry::start(self.registry, &place, certificate)?;
         push_all(&target, &case.there).await?;
         let gates = match case.toll {
             None => None,
@@ -128,7 +141,8 @@ impl Bench<'_> {
         nix::unistd::sync();
         let before = Traffic::of(source, &target)?;
         let mut used = Usage::default();
-        for mut command in peer.copies(&from, &to, &case.copies, self.folder)? {
+        let chain = certificate.map(|certificate| certificate.chain.as_path());
+        for mut command in peer.copies(&from, &to, &case.copies, self.folder, chain)? {
             used += run(&mut command)?;
         }
         let mut traffic = Traffic::of(source, &target)?.since(before);

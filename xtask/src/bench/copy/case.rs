@@ -20,6 +20,8 @@ pub(super) struct Case {
     pub(super) bytes: u64,
     /// What stands before both registries.
     pub(super) toll: Option<Toll>,
+    /// Whether the registries speak TLS.
+    pub(super) tls: bool,
 }
 
 /// An image in a registry.
@@ -35,6 +37,7 @@ type Make = fn() -> Case;
 /// All of them, made when their turn comes: a layer of 2 GiB takes its time.
 pub(super) const ALL: &[(&str, Make)] = &[
     ("8 layers of 64 MiB", eight),
+    ("8 layers of 64 MiB over TLS", eight_over_tls),
     ("one layer of 2 GiB", large),
     ("60 layers of 1 MiB", many),
     ("index of 4 platforms with shared layers", platforms),
@@ -47,6 +50,13 @@ pub(super) const ALL: &[(&str, Make)] = &[
 
 fn eight() -> Case {
     cold(image(0, 8, 64 * MIB))
+}
+
+fn eight_over_tls() -> Case {
+    Case {
+        tls: true,
+        ..eight()
+    }
 }
 
 fn large() -> Case {
@@ -95,6 +105,7 @@ fn one_changed() -> Case {
         there: vec![pushed("app", "v1", &before)],
         copies: vec!["bench/app:v2".to_owned()],
         toll: None,
+        tls: false,
     }
 }
 
@@ -118,6 +129,7 @@ fn fifty() -> Case {
         images,
         there: Vec::new(),
         toll: None,
+        tls: false,
     }
 }
 
@@ -149,6 +161,7 @@ fn cold(image: Image) -> Case {
         there: Vec::new(),
         copies: vec!["bench/app:v1".to_owned()],
         toll: None,
+        tls: false,
     }
 }
 

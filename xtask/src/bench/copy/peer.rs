@@ -86,14 +86,15 @@ impl Peer {
     }
 
     /// The commands that copy images (`repository:tag`), with everything below them, between registries
-    /// that speak plain HTTP. Nobody copies referrers, which not all of them can. `folder` is for what a
-    /// program wants to be told in a file.
+    /// that speak plain HTTP, or TLS where there is a `certificate` to trust. Nobody copies referrers,
+    /// which not all of them can. `folder` is for what a program wants to be told in a file.
     pub(super) fn copies(
         &self,
         from: &str,
         to: &str,
         images: &[String],
         folder: &Path,
+        certificate: Option<&Path>,
     ) -> anyhow::Result<Vec<Command>> {
         match self.arguments {
             Arguments::StewardList => {
@@ -126,17 +127,32 @@ impl Peer {
             _ => images
                 .iter()
                 .map(|image| {
-                    self.copy(&format!("{from}/{image}"), &format!("{to}/{image}"), folder)
+                    let (from, to) = (format!("{from}/{image}"), format!("{to}/{image}"));
+                    self.copy(&from, &to, folder, certificate)
                 })
                 .collect(),
         }
     }
 
-    fn copy(&self, from: &str, to: &str, folder: &Path) -> anyhow::Result<Command> {
+    fn copy(
+        &self,
+        from: &str,
+        to: &str,
+        folder: &Path,
+        certificate: Option<&Path>,
+    ) -> anyhow::Result<Command> {
         let mut command = Command::new(&self.program);
         match self.arguments {
             Arguments::Steward | Arguments::StewardList => {
                 command.args(["copy", "--quiet", "--no-referrers", from, to]);
+                if let Some(certificate) = certificate {
+                    // Without being told it speaks plain HTTP to this machine.
+                    let endpoints = [from, to]
+                        .map(host)
+                        .map(|host| format!("{host}=https://{host}"));
+                    command.env("STEWARD_REGISTRY_ENDPOINTS", endpoints.join(","));
+                    command.env("SSL_CERT_FILE", certificate);
+                }
             }
             Arguments::Skopeo => {
                 command.args(["--insecure-policy", "copy", "--quiet", "--all"]);
@@ -145,13 +161,20 @@ impl Peer {
                 command.args([format!("docker://{from}"), format!("docker://{to}")]);
             }
             Arguments::Crane | Arguments::CraneAll => {
-                command.args(["copy", "--insecure", from, to]);
+                command.args(["copy", from, to]);
+                match certificate {
+                    Some(certificate) => command.env("SSL_CERT_FILE", certificate),
+                    None => command.arg("--insecure"),
+                };
             }
             Arguments::Regctl => {
+                let trust = match certificate {
+                    Some(file) => serde_json::json!({ "regcert": read(file)? }),
+                    None => serde_json::json!({ "tls": "disabled" }),
+                };
                 let hosts: serde_json::Map<String, serde_json::Value> = [from, to]
+                    .map(|image| (host(image).to_owned(), trust.clone()))
                     .into_iter()
-                    .filter_map(|image| image.split('/').next())
-                    .map(|host| (host.to_owned(), serde_json::json!({ "tls": "disabled" })))
                     .collect();
                 let file = folder.join("regctl.json");
                 let configuration = serde_json::json!({ "hosts": hosts });
@@ -165,6 +188,14 @@ impl Peer {
         }
         Ok(command)
     }
+}
+
+fn host(image: &str) -> &str {
+    image.split_once('/').map_or(image, |(host, _)| host)
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 fn write(file: &Path, text: &str) -> anyhow::Result<()> {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 use super::case::Pushed;
+use super::certificate::Certificate;
 
 /// A running registry; it ends with this value.
 pub(super) struct Registry {
@@ -19,17 +20,29 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    /// Starts a registry whose content is below `folder`.
-    pub(super) fn start(program: &Path, folder: &Path) -> anyhow::Result<Self> {
+    /// Starts a registry whose content is below `folder`; with a certificate it speaks TLS.
+    pub(super) fn start(
+        program: &Path,
+        folder: &Path,
+        certificate: Option<&Certificate>,
+    ) -> anyhow::Result<Self> {
         // Free now; another program could take it before the registry does, and then this fails.
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let address = format!("127.0.0.1:{port}");
-        let configuration = serde_json::json!({
+        let host = if certificate.is_some() {
+            "localhost"
+        } else {
+            "127.0.0.1"
+        };
+        let address = format!("{host}:{port}");
+        let mut configuration = serde_json::json!({
             "version": 0.1,
             "log": { "level": "info", "accesslog": { "disabled": true } },
             "storage": { "filesystem": { "rootdirectory": folder.join("content") } },
             "http": { "addr": address, "secret": "one server has nobody to share it with" },
         });
+        if let Some(Certificate { chain, key }) = certificate {
+            configuration["http"]["tls"] = serde_json::json!({ "certificate": chain, "key": key });
+        }
         std::fs::create_dir_all(folder)?;
         let file = folder.join("config.yml");
         std::fs::write(&file, configuration.to_string())?;
